@@ -1,0 +1,75 @@
+# Warmgate. `make` alone lists what there is.
+
+GO            ?= go
+GOLANGCI_LINT := v2.15.0
+GOVULNCHECK   := v1.9.0
+
+TOOLS   := $(CURDIR)/.cache/bin
+DEMO    := deploy/local/sites/demo
+FIXTURE := test/e2e/fixture
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test test-go test-browser check lint vulnerabilities bench fuzz fmt clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## Start the demo at http://localhost:8080/session/demo/
+	@deploy/local/node-check
+	@$(MAKE) --no-print-directory $(DEMO)/node_modules/.stamp
+	@deploy/local/run bin/warmgate
+
+build: ## Build bin/warmgate
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/warmgate ./cmd/warmgate
+
+test: test-go test-browser ## Run all tests
+
+test-go: ## Run the Go tests with the race detector
+	$(GO) test -race -shuffle=on ./...
+
+test-browser: build ## Run the end-to-end tests in a real browser
+	@if test/e2e/tools-check; then \
+		$(MAKE) --no-print-directory $(DEMO)/node_modules/.stamp $(FIXTURE)/node_modules/.stamp && \
+		$(GO) test -race -count=1 -timeout=15m -tags=e2e -v ./test/e2e; \
+	else \
+		[ "$$CI" != true ]; \
+	fi
+
+check: lint vulnerabilities ## Check format, vet, lint, dependency direction, vulnerabilities
+
+# One run covers gofumpt, goimports, vet, the linters and the arrows between packages (.golangci.yml).
+lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT)
+	$< run ./...
+
+# The list of vulnerabilities lives on the network. Out of reach is no finding, and is said.
+vulnerabilities: $(TOOLS)/govulncheck-$(GOVULNCHECK)
+	@test/vulnerabilities $<
+
+bench: ## Measure against the budgets
+	$(GO) test -run='^$$' -bench=. -benchmem ./...
+
+FUZZTIME ?= 10s
+
+fuzz: ## Fuzz every target for a short time (FUZZTIME=10s)
+	@test/fuzz $(FUZZTIME)
+
+fmt: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT) ## Format the code
+	$< fmt
+
+clean: ## Remove what was built; sessions in .warmgate stay
+	rm -rf bin .cache test/out $(DEMO)/node_modules $(DEMO)/.astro $(FIXTURE)/node_modules
+
+# A tool's version is in its file's name, so that a new pin is a new file.
+$(TOOLS)/golangci-lint-$(GOLANGCI_LINT):
+	GOBIN=$(TOOLS) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
+	mv $(TOOLS)/golangci-lint $@
+
+$(TOOLS)/govulncheck-$(GOVULNCHECK):
+	GOBIN=$(TOOLS) $(GO) install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK)
+	mv $(TOOLS)/govulncheck $@
+
+%/node_modules/.stamp: %/package-lock.json
+	npm ci --prefix $*
+	@touch $@
