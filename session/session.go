@@ -1,0 +1,98 @@
+package session
+
+import (
+	"maps"
+	"time"
+)
+
+// Session is the stored record. Values are plain data: copy freely, do not
+// change Metadata or Target.Ports in place (they may be shared by copies).
+// Times are UTC with millisecond precision at least; zero means never.
+type Session struct {
+	ID       ID
+	ClientID ClientID
+	UserID   string
+	// ThreadID is the conversation that the session belongs to; may be empty.
+	ThreadID string
+	Status   Status
+	// Pool is the configured pool's name that starts its tasks.
+	Pool string
+	// Generation counts starts. A write that concerns one start names it, so
+	// that a late one cannot touch the next start.
+	Generation int64
+	// Target is the assignment: where requests go. Zero when none is assigned.
+	Target Target
+	// Cause tells why Status is Error, for people.
+	Cause string
+
+	CreatedAt time.Time
+	// ExpiresAt is the TTL: from then on the session is over.
+	ExpiresAt time.Time
+	// LastActivity is the newest activity that counted, with its kind.
+	LastActivity Activity
+	// LastHuman is the newest human sign, LastVisit the newest navigation or
+	// management call.
+	LastHuman time.Time
+	LastVisit time.Time
+	// AwakeSince is when it was last woken.
+	AwakeSince time.Time
+	// BackgroundWoken: a background request has woken it since the last visit;
+	// it may not do so again.
+	BackgroundWoken bool
+
+	// Metadata is the caller's own JSON object, kept as it is.
+	Metadata map[string]any
+}
+
+// Target is an address that serves a session, bound to the identity of the task
+// behind it: addresses are reused, task identities are not.
+type Target struct {
+	// TaskID is the task's identity (ARN, process marker).
+	TaskID string
+	// Addr is host:port of the pool's main port.
+	Addr string
+	// Ports has host:port of the task's other ports, by the port's configured
+	// number; nil if there are none.
+	Ports map[int]string
+}
+
+// IsZero reports whether no task is assigned.
+func (t Target) IsZero() bool { return t.TaskID == "" }
+
+// Address returns host:port for the configured port number; 0 means the main
+// port. ok is false if the task has no such port.
+func (t Target) Address(port int) (addr string, ok bool) {
+	if port == 0 {
+		return t.Addr, t.Addr != ""
+	}
+	addr, ok = t.Ports[port]
+	return addr, ok
+}
+
+// Over reports whether the session is over at now: ended, or its TTL has passed.
+func (s *Session) Over(now time.Time) bool {
+	return s.Status.Ended() || !s.ExpiresAt.After(now)
+}
+
+// record applies an activity to the record; times never move backwards.
+func (s *Session) record(a Activity) {
+	if a.At.After(s.LastActivity.At) {
+		s.LastActivity = a
+	}
+	if a.Kind.Human() && a.At.After(s.LastHuman) {
+		s.LastHuman = a.At
+	}
+	if a.Kind.Visit() {
+		if a.At.After(s.LastVisit) {
+			s.LastVisit = a.At
+		}
+		s.BackgroundWoken = false
+	}
+}
+
+// Clone returns a copy that shares nothing with s.
+func (s Session) Clone() Session {
+	s.Metadata = maps.Clone(s.Metadata)
+	s.Target.Ports = maps.Clone(s.Target.Ports)
+	return s
+}
