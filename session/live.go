@@ -74,6 +74,15 @@ func (l *Live) SetBackend(b Backend) {
 	close(old.changed)
 }
 
+// Observe takes notice of a stored record: a session that was ended and made anew
+// under the same id is no longer ended.
+func (l *Live) Observe(s *Session) {
+	b, _ := l.Backend()
+	if b.Phase == PhaseEnded && !s.Status.Ended() && s.Generation > b.Generation {
+		l.SetBackend(Backend{Phase: PhaseAsleep, Generation: s.Generation})
+	}
+}
+
 // Enter admits one request: if the backend is ready it is counted as under way
 // until [Live.Leave], and the snapshot says where it goes. Whoever makes the
 // backend not ready first and then finds no request under way knows that none

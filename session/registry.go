@@ -57,6 +57,13 @@ func (r *Registry) Lookup(id ID) (*Live, bool) {
 	return l, true
 }
 
+// Has reports whether somebody uses the session.
+func (r *Registry) Has(id ID) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.lives[id] != nil
+}
+
 // Each calls f for every session in use until f returns false. f must not keep
 // the Live without retaining it.
 func (r *Registry) Each(f func(*Live) bool) {
