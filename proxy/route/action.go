@@ -1,0 +1,83 @@
+package route
+
+import "time"
+
+// Action is what a rule does: one of [*Session], [*Forward], [*Static],
+// [*Redirect], [*FixedResponse] and [*Management].
+type Action interface {
+	// check reports the mistakes of the action's own fields.
+	check(m *mistakes)
+}
+
+// PrefixMode says what becomes of the part of the path that names the session.
+type PrefixMode string
+
+const (
+	// PrefixStrip takes the prefix off: the site knows nothing of it. The zero
+	// value means the same.
+	PrefixStrip PrefixMode = "strip"
+	// PrefixKeep forwards the path unchanged, as an ALB does.
+	PrefixKeep PrefixMode = "keep"
+)
+
+// Session forwards to the task of the session that the request names.
+type Session struct {
+	Pool string
+	// Port on the task; 0 is the pool's own.
+	Port int
+	// Prefix is strip unless set.
+	Prefix PrefixMode
+	// NoRewrite turns path mode off: bodies and headers of the site are passed on
+	// as they are, although the prefix was stripped.
+	NoRewrite bool
+	// ID lists where the id comes from, tried in this order; empty means the path.
+	ID []IDSource
+	// Template builds the stored id from what the sources found, for example
+	// "{client}-{thread}". Empty means "{id}".
+	Template string
+	// AllowGuessable permits ids that others made and that may be open to guessing.
+	AllowGuessable bool
+	// HoldTimeout and PageGrace take the place of the general settings unless 0.
+	HoldTimeout time.Duration
+	PageGrace   time.Duration
+}
+
+// Forward passes the request on unchanged, to fixed addresses or to a pool.
+type Forward struct {
+	// URLs are base URLs such as "http://10.0.0.1:3000", without a path: the
+	// request's own path is used. Exactly one of URLs and Pool is set.
+	URLs []string
+	Pool string
+	// Port on the pool's tasks; 0 is the pool's own.
+	Port int
+}
+
+// Static serves files. Exactly one of Dir and S3 is set.
+type Static struct {
+	Dir string
+	S3  string // bucket name
+	// Fallback is the file that navigations to unknown paths get, for single-page
+	// sites; empty means a 404.
+	Fallback string
+	// CacheControl is the header's value; empty leaves it to package static.
+	CacheControl string
+}
+
+// FixedResponse answers by itself.
+type FixedResponse struct {
+	StatusCode  int    // 2xx, 4xx or 5xx
+	ContentType string // media type; empty means text/plain
+	Body        string
+}
+
+// Management hands the request to the management API.
+type Management struct{}
+
+var (
+	_ Action = (*Session)(nil)
+	_ Action = (*Forward)(nil)
+	_ Action = (*Static)(nil)
+	_ Action = (*Redirect)(nil)
+	_ Action = (*FixedResponse)(nil)
+	_ Action = (*Management)(nil)
+)

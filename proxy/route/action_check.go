@@ -1,0 +1,100 @@
+package route
+
+import (
+	"mime"
+	"net/url"
+	"strings"
+)
+
+// compileAction checks the rule's action and prepares its identification.
+func (r *Rule) compileAction(m *mistakes) {
+	if r.Action == nil {
+		m.add("action", "there is none")
+		return
+	}
+	r.Action.check(m)
+	if s, ok := r.Action.(*Session); ok {
+		r.identifier = newIdentifier(s, r.Conditions.Path, m)
+	}
+}
+
+func (s *Session) check(m *mistakes) {
+	if s.Pool == "" {
+		m.add("session.pool", "missing")
+	}
+	checkPort("session.port", s.Port, m)
+	switch s.Prefix {
+	case "", PrefixStrip, PrefixKeep:
+	default:
+		m.add("session.prefix", "%q is neither strip nor keep", s.Prefix)
+	}
+	if s.HoldTimeout < 0 {
+		m.add("session.hold_timeout", "is negative")
+	}
+	if s.PageGrace < 0 {
+		m.add("session.page_grace", "is negative")
+	}
+}
+
+func (f *Forward) check(m *mistakes) {
+	if (f.Pool == "") == (len(f.URLs) == 0) {
+		m.add("forward", "needs either urls or a pool")
+	}
+	checkPort("forward.port", f.Port, m)
+	if f.Port != 0 && f.Pool == "" {
+		m.add("forward.port", "belongs to a pool; write the port into the URL")
+	}
+	for _, raw := range f.URLs {
+		if reason := checkUpstream(raw); reason != "" {
+			m.add("forward.urls", "%q: %s", raw, reason)
+		}
+	}
+}
+
+func checkUpstream(raw string) string {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return "is no URL"
+	case u.Scheme != "http" && u.Scheme != "https":
+		return "must begin with http:// or https://"
+	case u.Hostname() == "":
+		return "has no host"
+	case u.User != nil:
+		return "must not hold a password or user"
+	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		return "must end after the host: the request's own path is used"
+	}
+	return ""
+}
+
+func (s *Static) check(m *mistakes) {
+	if (s.Dir == "") == (s.S3 == "") {
+		m.add("static", "needs either dir or s3")
+	}
+	if strings.IndexFunc(s.CacheControl, isControl) >= 0 {
+		m.add("static.cache_control", "holds a control character")
+	}
+}
+
+func (f *FixedResponse) check(m *mistakes) {
+	switch class := f.StatusCode / 100; {
+	case class != 2 && class != 4 && class != 5:
+		m.add("fixed_response.status_code", "%d is not 2xx, 4xx or 5xx", f.StatusCode)
+	case (f.StatusCode == 204 || f.StatusCode == 205) && f.Body != "":
+		m.add("fixed_response.body", "an answer with status %d has none", f.StatusCode)
+	}
+	if f.ContentType != "" {
+		if _, _, err := mime.ParseMediaType(f.ContentType); err != nil || strings.IndexFunc(f.ContentType, isControl) >= 0 {
+			m.add("fixed_response.content_type", "%q is no media type", f.ContentType)
+		}
+	}
+}
+
+func (*Management) check(*mistakes) {}
+
+func checkPort(field string, port int, m *mistakes) {
+	if port < 0 || port > 65535 {
+		m.add(field, "%d is no port", port)
+	}
+}
