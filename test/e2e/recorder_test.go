@@ -84,6 +84,12 @@ func (r *recorder) begin(ev *network.EventRequestWillBeSent) {
 	if q := r.byID[ev.RequestID]; q != nil && ev.RedirectResponse != nil {
 		q.status, q.done = ev.RedirectResponse.Status, true
 	}
+	if ev.Type == network.ResourceTypeDocument {
+		// The sockets of a page that is left end with it; the browser does not report that.
+		for _, s := range r.sockets {
+			s.closed = true
+		}
+	}
 	q := &request{url: ev.Request.URL, method: ev.Request.Method, kind: ev.Type}
 	r.byID[ev.RequestID] = q
 	r.requests = append(r.requests, q)

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"net/http"
@@ -20,20 +21,14 @@ const (
 	demo    = "../../deploy/local/sites/demo"
 )
 
-// workshop is a folder with sites in it, as the process driver's template `sites/{client}` expects them.
+// workshop is a folder with sites in it, as the process driver's template `sites/{client}` expects them. It lies in
+// test/out and outlives the tests: what is installed in it, and the dependencies that Vite has found, stay.
 type workshop struct{ dir string }
 
 func newWorkshop(t *testing.T) *workshop {
 	t.Helper()
-	if err := os.MkdirAll(out, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	dir, err := os.MkdirTemp(out, "workshop-") //nolint:usetesting // hard links to node_modules need the repository's own file system
+	dir, err := filepath.Abs(filepath.Join(out, "workshop"))
 	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	if dir, err = filepath.Abs(dir); err != nil {
 		t.Fatal(err)
 	}
 	return &workshop{dir: dir}
@@ -42,19 +37,37 @@ func newWorkshop(t *testing.T) *workshop {
 // site is the folder of one Astro site.
 type site struct{ name, dir string }
 
-// add makes a site of its own from the folder at from. Sources are copied, since tests change them; installed packages
-// are hard links, so that each site has a dependency cache of its own.
+// add makes a site from the folder at from. Its sources are new copies, since tests change them. Its packages are hard
+// links to the installed ones, so that each site has a dependency cache of its own. It is served once, for Vite to
+// find the dependencies: later starts are those of a site that has run before.
 func (w *workshop) add(t *testing.T, name, from string) *site {
 	t.Helper()
 	s := &site{name: name, dir: filepath.Join(w.dir, "sites", name)}
-	if err := os.MkdirAll(s.dir, 0o755); err != nil {
-		t.Fatal(err)
+	const installed = "node_modules/.package-lock.json"
+	if !sameText(filepath.Join(from, installed), filepath.Join(s.dir, installed)) {
+		run(t, "rm", "-rf", s.dir)
+		run(t, "mkdir", "-p", s.dir)
+		run(t, "cp", "-al", filepath.Join(from, "node_modules"), s.dir)
 	}
-	run(t, "cp", "-al", filepath.Join(from, "node_modules"), s.dir)
 	for _, part := range []string{"src", "public", "astro.config.mjs", "package.json"} {
+		run(t, "rm", "-rf", filepath.Join(s.dir, part))
 		run(t, "cp", "-r", filepath.Join(from, part), s.dir)
 	}
+	if _, err := os.Stat(filepath.Join(s.dir, "node_modules/.vite/deps/_metadata.json")); err != nil {
+		s.warm(t)
+	}
 	return s
+}
+
+// warm serves the site once, without Warmgate, and looks at its first page.
+func (s *site) warm(t *testing.T) {
+	t.Helper()
+	base, stop := s.serveDirectly(t)
+	defer stop()
+	tb := newBrowser(t).newTab(t)
+	tb.open(t, base)
+	tb.await(t, `document.querySelector("astro-island") && !document.querySelector("astro-island[ssr]")`)
+	tb.settle(t)
 }
 
 // addFixture makes a site from the fixture that says its name on every page.
@@ -63,6 +76,12 @@ func (w *workshop) addFixture(t *testing.T, name string) *site {
 	s := w.add(t, name, fixture)
 	s.edit(t, "src/site.js", "unnamed", name)
 	return s
+}
+
+func sameText(a, b string) bool {
+	x, errX := os.ReadFile(a)
+	y, errY := os.ReadFile(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
 // addScript makes a site whose "dev server" is the given JavaScript.

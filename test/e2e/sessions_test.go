@@ -1,0 +1,235 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/network"
+	"github.com/google/go-cmp/cmp"
+)
+
+// pair is two sites in two tabs of one browser.
+type pair struct {
+	browser *browser
+	sites   [2]*site
+	bases   [2]string
+	tabs    [2]*tab
+}
+
+func newPair(t *testing.T, w *workshop) *pair {
+	t.Helper()
+	p := &pair{browser: newBrowser(t)}
+	for i, name := range []string{"a", "b"} {
+		p.sites[i] = w.addFixture(t, name)
+		p.tabs[i] = p.browser.newTab(t)
+	}
+	return p
+}
+
+// TestDirect is the baseline: what the sites do and the browser says with nothing in front of them.
+func TestDirect(t *testing.T) {
+	p := newPair(t, newWorkshop(t))
+	for i, s := range p.sites {
+		p.bases[i], _ = s.serveDirectly(t)
+	}
+	p.run(t, nil)
+}
+
+// TestTwoSessions goes through what an unmodified site can do, in two sessions at a time. Whatever the same site without
+// Warmgate has nothing to complain of, it has nothing to complain of here.
+func TestTwoSessions(t *testing.T) {
+	w := newWorkshop(t)
+	p := newPair(t, w)
+	direct := p.complaintsDirectly(t)
+	s := newServer(t, w, unhurried)
+	for i, site := range p.sites {
+		p.bases[i] = s.base(s.activate(t, site.name))
+	}
+	t.Run("cold open", p.coldOpen)
+	p.run(t, direct)
+}
+
+// run does everything with the pair. The console may say what is in direct.
+func (p *pair) run(t *testing.T, direct []string) {
+	t.Run("tour", func(t *testing.T) { p.tours(t, direct) })
+	t.Run("no cookie decides", p.noCookie)
+	t.Run("sockets", p.sockets)
+	t.Run("edits", p.edits)
+	t.Run("warm load", p.warmLoad)
+}
+
+// complaintsDirectly returns what the console says on a tour of the first site without Warmgate.
+func (p *pair) complaintsDirectly(t *testing.T) []string {
+	t.Helper()
+	base, stop := p.sites[0].serveDirectly(t)
+	defer stop()
+	tb := p.browser.newTab(t)
+	tour(t, tb, base, p.sites[0].name)
+	t.Logf("direct tour: %v", countTraffic(tb, base))
+	return tb.complaints(base)
+}
+
+// coldOpen opens both sleeping sessions at once: the warming page comes first, and reloads once into the site.
+func (p *pair) coldOpen(t *testing.T) {
+	for i, tb := range p.tabs {
+		tb.open(t, p.bases[i]+"?from=mail#picture")
+	}
+	for i, tb := range p.tabs {
+		awaitHome(t, tb, p.sites[i].name)
+		awaitAddress(t, tb, p.bases[i]+"?from=mail#picture")
+		if diff := cmp.Diff([]int64{http.StatusServiceUnavailable, http.StatusOK}, tb.documents()); diff != "" {
+			t.Errorf("documents of a cold open (-want +got):\n%s\n%s", diff, tb)
+		}
+		tb.forget()
+	}
+}
+
+func (p *pair) tours(t *testing.T, direct []string) {
+	for i, tb := range p.tabs {
+		tour(t, tb, p.bases[i], p.sites[i].name)
+		c := countTraffic(tb, p.bases[i])
+		t.Logf("tour of %s: %v %q %q", p.sites[i].name, c, c.redirects, c.escaped)
+		if len(c.failed) > 0 {
+			t.Errorf("requests failed: %q", c.failed)
+		}
+		complaints := slices.DeleteFunc(tb.complaints(p.bases[i]), func(line string) bool {
+			return slices.Contains(direct, line)
+		})
+		if len(complaints) > 0 {
+			t.Errorf("complaints that direct access does not have: %q", complaints)
+		}
+	}
+}
+
+// noCookie shows that nothing sets a cookie, and that nothing is missed without any.
+func (p *pair) noCookie(t *testing.T) {
+	if names := p.browser.cookies(t); len(names) > 0 {
+		t.Errorf("cookies were set: %v", names)
+	}
+	for i, tb := range p.tabs {
+		call(t, tb, network.ClearBrowserCookies, cdp.Empty{})
+		tb.open(t, p.bases[i])
+		awaitHome(t, tb, p.sites[i].name)
+	}
+}
+
+// sockets checks that each tab's page has one HMR socket, below its own session.
+func (p *pair) sockets(t *testing.T) {
+	for i, tb := range p.tabs {
+		open := tb.openSockets()
+		if len(open) != 1 {
+			t.Errorf("%s has %d open sockets, want 1:\n%s", p.sites[i].name, len(open), tb)
+			continue
+		}
+		if want := strings.Replace(p.bases[i], "http", "ws", 1); !strings.HasPrefix(open[0].url, want) {
+			t.Errorf("socket of %s goes to %s, want %s", p.sites[i].name, open[0].url, want)
+		}
+	}
+}
+
+// edits changes the islands of one site, then of the other. The change appears with state kept and without a reload,
+// and the other tab neither shows nor hears anything.
+func (p *pair) edits(t *testing.T) {
+	for i, tb := range p.tabs {
+		other := p.tabs[1-i]
+		for _, island := range islands {
+			p.edit(t, island, i)
+			if got, want := other.text("#"+island.id), fmt.Sprintf("%s of %s: 0", island.id, p.sites[1-i].name); got != want {
+				t.Errorf("%s of the other tab says %q, want %q", island.id, got, want)
+			}
+		}
+		if n := len(tb.documents()); n > 0 {
+			t.Errorf("%s was loaded again %d times", p.sites[i].name, n)
+		}
+		for _, s := range other.openSockets() {
+			if len(s.received) > 0 {
+				t.Errorf("the other tab was told %q", s.received)
+			}
+		}
+		// What the second turn looks at is as it was.
+		for _, island := range islands {
+			p.sites[i].edit(t, island.file, "edited "+island.id+" of", island.id+" of")
+			tb.await(t, fmt.Sprintf("!document.querySelector('#%s').textContent.includes('edited')", island.id))
+		}
+		tb.open(t, p.bases[i])
+		awaitHome(t, tb, p.sites[i].name)
+	}
+}
+
+// keepsState says whether a framework keeps an island's state over an edit of its markup. Svelte's own update does not.
+func (i island) keepsState() bool { return i.id != "svelte" }
+
+func (p *pair) edit(t *testing.T, i island, turn int) {
+	t.Helper()
+	tb := p.tabs[turn]
+	tb.click(t, "#"+i.id)
+	tb.awaitText(t, "#"+i.id, fmt.Sprintf("%s of %s: 1", i.id, p.sites[turn].name))
+	for _, tb := range p.tabs {
+		tb.forget()
+	}
+	p.sites[turn].edit(t, i.file, i.id+" of", "edited "+i.id+" of")
+	count := 1
+	if !i.keepsState() {
+		count = 0
+	}
+	tb.awaitText(t, "#"+i.id, fmt.Sprintf("edited %s of %s: %d", i.id, p.sites[turn].name, count))
+	if n := len(tb.documents()); n > 0 {
+		t.Errorf("an edit of %s loaded the page again", i.file)
+	}
+}
+
+// warmLoad counts what a page costs once everything is there.
+func (p *pair) warmLoad(t *testing.T) {
+	for i, tb := range p.tabs {
+		tb.forget()
+		tb.open(t, p.bases[i])
+		awaitHome(t, tb, p.sites[i].name)
+		checkWarm(t, countTraffic(tb, p.bases[i]))
+	}
+}
+
+func checkWarm(t *testing.T, c traffic) {
+	t.Helper()
+	t.Logf("warm load: %v", c)
+	if len(c.redirects) > 0 || len(c.escaped) > 0 || len(c.failed) > 0 {
+		t.Errorf("warm load: redirects %q, escaped %q, failed %q; want none", c.redirects, c.escaped, c.failed)
+	}
+}
+
+// TestDemo loads the demo, as `make run` shows it.
+func TestDemo(t *testing.T) {
+	w := newWorkshop(t)
+	site := w.add(t, "demo", demo)
+	s := newServer(t, w, unhurried)
+	base := s.base(s.activate(t, "demo"))
+	tb := newBrowser(t).newTab(t)
+
+	whole := `document.readyState === "complete" && document.querySelector("#counter") && !document.querySelector("astro-island[ssr]")`
+	tb.look(t, 1280, 800, "light")
+	tb.open(t, base)
+	tb.await(t, whole)
+	tb.settle(t)
+	tb.picture(t, "demo")
+
+	tb.forget()
+	tb.open(t, base)
+	tb.await(t, whole)
+	tb.settle(t)
+	checkWarm(t, countTraffic(tb, base))
+
+	tb.click(t, "#counter")
+	tb.awaitText(t, "#count", "Lamps lit: 1")
+	site.edit(t, "src/components/Counter.jsx", "Lamps lit", "Lamps burning")
+	tb.awaitText(t, "#count", "Lamps burning: 1")
+	tb.click(t, "#ask")
+	tb.await(t, `/^\d\d:\d\d:\d\d$/.test(document.querySelector("#time").textContent)`)
+	tb.click(t, "#redirected")
+	tb.await(t, whole)
+	awaitAddress(t, tb, base)
+}
