@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"slices"
 	"syscall"
 	"testing"
 )
@@ -26,14 +27,7 @@ func TestKilled(t *testing.T) {
 	s.stop(t, syscall.SIGKILL)
 	s.start(t)
 	eventually(t, "the orphans to be gone", func() bool {
-		for _, now := range s.processes(t) {
-			for _, orphan := range orphans {
-				if now == orphan {
-					return false
-				}
-			}
-		}
-		return true
+		return !slices.ContainsFunc(s.processes(t), func(p string) bool { return slices.Contains(orphans, p) })
 	})
 	if got := s.statusOf(t, id); got == "expired" || got == "draining" {
 		t.Errorf("status after the restart = %s", got)

@@ -23,14 +23,14 @@ const binary = "../../bin/warmgate"
 
 // clocks are the session clocks of a server.
 type clocks struct {
-	IdleTimeout, PresenceLimit, StartTimeout time.Duration
+	IdleTimeout, PresenceLimit time.Duration
 }
 
 // unhurried clocks put nothing to sleep while a test looks.
-var unhurried = clocks{IdleTimeout: 10 * time.Minute, PresenceLimit: 20 * time.Minute, StartTimeout: 2 * time.Minute}
+var unhurried = clocks{IdleTimeout: 10 * time.Minute, PresenceLimit: 20 * time.Minute}
 
 // drowsy clocks put a session to sleep within seconds.
-var drowsy = clocks{IdleTimeout: 3 * time.Second, PresenceLimit: 4 * time.Second, StartTimeout: 2 * time.Minute}
+var drowsy = clocks{IdleTimeout: 3 * time.Second, PresenceLimit: 4 * time.Second}
 
 var configTemplate = template.Must(template.New("warmgate.yaml").Parse(`
 listen: "127.0.0.1:{{.Port}}"
@@ -42,11 +42,11 @@ sessions:
   ttl: 1h
   idle_timeout: {{.Clocks.IdleTimeout}}
   presence_limit: {{.Clocks.PresenceLimit}}
+  touch_interval: 1s
 pools:
   sites:
     key: "{session}"
     driver: process
-    start_timeout: {{.Clocks.StartTimeout}}
     process:
       dir: "{{.Sites}}/{client}"
       command: ["node", "node_modules/astro/astro.js", "dev", "--host", "127.0.0.1", "--port", "{port}"]

@@ -20,6 +20,7 @@ type pair struct {
 	sites   [2]*site
 	bases   [2]string
 	tabs    [2]*tab
+	direct  []string // what the console says of the same site without Warmgate
 }
 
 func newPair(t *testing.T, w *workshop) *pair {
@@ -38,7 +39,7 @@ func TestDirect(t *testing.T) {
 	for i, s := range p.sites {
 		p.bases[i], _ = s.serveDirectly(t)
 	}
-	p.run(t, nil)
+	p.run(t)
 }
 
 // TestTwoSessions goes through what an unmodified site can do, in two sessions at a time. Whatever the same site without
@@ -46,18 +47,19 @@ func TestDirect(t *testing.T) {
 func TestTwoSessions(t *testing.T) {
 	w := newWorkshop(t)
 	p := newPair(t, w)
-	direct := p.complaintsDirectly(t)
+	p.direct = p.complaintsDirectly(t)
 	s := newServer(t, w, unhurried)
 	for i, site := range p.sites {
 		p.bases[i] = s.base(s.activate(t, site.name))
 	}
 	t.Run("cold open", p.coldOpen)
-	p.run(t, direct)
+	p.run(t)
 }
 
-// run does everything with the pair. The console may say what is in direct.
-func (p *pair) run(t *testing.T, direct []string) {
-	t.Run("tour", func(t *testing.T) { p.tours(t, direct) })
+// run does everything with the pair.
+func (p *pair) run(t *testing.T) {
+	t.Helper()
+	t.Run("tour", p.tours)
 	t.Run("no cookie decides", p.noCookie)
 	t.Run("sockets", p.sockets)
 	t.Run("edits", p.edits)
@@ -90,7 +92,7 @@ func (p *pair) coldOpen(t *testing.T) {
 	}
 }
 
-func (p *pair) tours(t *testing.T, direct []string) {
+func (p *pair) tours(t *testing.T) {
 	for i, tb := range p.tabs {
 		tour(t, tb, p.bases[i], p.sites[i].name)
 		c := countTraffic(tb, p.bases[i])
@@ -99,7 +101,7 @@ func (p *pair) tours(t *testing.T, direct []string) {
 			t.Errorf("requests failed: %q", c.failed)
 		}
 		complaints := slices.DeleteFunc(tb.complaints(p.bases[i]), func(line string) bool {
-			return slices.Contains(direct, line)
+			return slices.Contains(p.direct, line)
 		})
 		if len(complaints) > 0 {
 			t.Errorf("complaints that direct access does not have: %q", complaints)
