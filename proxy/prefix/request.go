@@ -1,0 +1,64 @@
+package prefix
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// Strip returns the escaped path below the prefix, with its leading slash, for the escaped path of a request.
+// ok is false if the path lies elsewhere. Bytes are compared as they are: "/session/%64emo/" is
+// not below "/session/demo/", since the browser would go on with that spelling where the import map has
+// another. Dot segments are the caller's to refuse, before.
+func (rw *Rewriter) Strip(escapedPath string) (rest string, ok bool) {
+	if !strings.HasPrefix(escapedPath, rw.prefix) {
+		return "", false
+	}
+	return escapedPath[len(rw.prefix)-1:], true
+}
+
+// AddSlash returns where to send a request for the bare prefix ("/session/demo"), to be answered 308: the site's
+// relative addresses need the slash. ok is false for any other path.
+func (rw *Rewriter) AddSlash(escapedPath, rawQuery string) (location string, ok bool) {
+	if escapedPath+"/" != rw.prefix {
+		return "", false
+	}
+	if rawQuery != "" {
+		rawQuery = "?" + rawQuery
+	}
+	return rw.prefix + rawQuery, true
+}
+
+// Request edits the header of a request that goes to the site. host is the host[:port] the browser asked for.
+//
+// Accept-Encoding becomes identity, since only plain bodies can be rewritten. A Referer of this host below the
+// prefix loses the prefix, so that the site sees its own path; one of this host outside of it is cut
+// down to the origin, since another session's path is none of the site's business. Referers of other
+// hosts stay. Origin stays too: it has no path, and the dev server compares it with Host.
+func (rw *Rewriter) Request(h http.Header, host string) {
+	h.Set("Accept-Encoding", "identity")
+	each(h, "Referer", func(v string) string { return rw.referer(v, host) })
+}
+
+func (rw *Rewriter) referer(v, host string) string {
+	n := (&site{host: host}).authority([]byte(v + " "))
+	if n < 0 {
+		return v
+	}
+	if rest, ok := rw.Strip(v[n:]); ok {
+		return v[:n] + rest
+	}
+	return v[:n] + "/"
+}
+
+// RefererPath returns the escaped path of a Referer that is a page of the host[:port] that the request
+// itself asked for. An address that escaped its prefix is led back by it: if the path lies below a
+// session's prefix, answer 307 with that prefix before the request's own URI, Cache-Control: no-store and
+// Vary: Referer. It routes, and never authorizes.
+func RefererPath(referer, host string) (escapedPath string, ok bool) {
+	u, err := url.Parse(referer)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || !strings.EqualFold(u.Host, host) {
+		return "", false
+	}
+	return u.EscapedPath(), true
+}
