@@ -20,6 +20,24 @@ const (
 	PrefixKeep PrefixMode = "keep"
 )
 
+// HostMode says which Host the upstream is asked for.
+type HostMode string
+
+const (
+	// HostUpstream sends the upstream's own address: dev servers admit it without
+	// any setting. The zero value means this in a Session.
+	HostUpstream HostMode = "upstream"
+	// HostPreserve sends the client's, as an ALB does. The zero value means this
+	// in a Forward.
+	HostPreserve HostMode = "preserve"
+)
+
+func (h HostMode) check(field string, m *mistakes) {
+	if h != "" && h != HostUpstream && h != HostPreserve {
+		m.add(field, "%q is neither upstream nor preserve", h)
+	}
+}
+
 // Session forwards to the task of the session that the request names.
 type Session struct {
 	Pool string
@@ -27,6 +45,8 @@ type Session struct {
 	Port int
 	// Prefix is strip unless set.
 	Prefix PrefixMode
+	// Host is upstream unless set.
+	Host HostMode
 	// NoRewrite turns path mode off: bodies and headers of the site are passed on
 	// as they are, although the prefix was stripped.
 	NoRewrite bool
@@ -50,6 +70,8 @@ type Forward struct {
 	Pool string
 	// Port on the pool's tasks; 0 is the pool's own.
 	Port int
+	// Host is preserve unless set.
+	Host HostMode
 }
 
 // Static serves files. Exactly one of Dir and S3 is set.

@@ -23,6 +23,7 @@ func (s *Session) check(m *mistakes) {
 		m.add("session.pool", "missing")
 	}
 	checkPort("session.port", s.Port, m)
+	s.Host.check("session.host", m)
 	switch s.Prefix {
 	case "", PrefixStrip, PrefixKeep:
 	default:
@@ -41,6 +42,7 @@ func (f *Forward) check(m *mistakes) {
 		m.add("forward", "needs either urls or a pool")
 	}
 	checkPort("forward.port", f.Port, m)
+	f.Host.check("forward.host", m)
 	if f.Port != 0 && f.Pool == "" {
 		m.add("forward.port", "belongs to a pool; write the port into the URL")
 	}
