@@ -102,9 +102,7 @@ func (c Change) Apply(s Session) (Session, error) {
 		s.record(c.Activity)
 	}
 	s.LastHuman = latest(s.LastHuman, c.LastHuman)
-	if c.LastVisit.After(s.LastVisit) {
-		s.LastVisit, s.BackgroundWoken = c.LastVisit, false
-	}
+	s.visited(c.LastVisit)
 	s.ExpiresAt = latest(s.ExpiresAt, c.ExpiresAt)
 	s.AwakeSince = latest(s.AwakeSince, c.AwakeSince)
 	if c.SetBackgroundWoken {

@@ -51,12 +51,18 @@ func (c Clocks) Validate() error {
 	invalid := func(field, reason string) {
 		errs = append(errs, &InvalidError{Field: field, Reason: reason})
 	}
-	for field, d := range map[string]time.Duration{
-		"ttl": c.TTL, "idle_timeout": c.IdleTimeout, "touch_interval": c.TouchInterval,
-		"presence_limit": c.PresenceLimit, "awake_limit": c.AwakeLimit,
+	for _, clock := range []struct {
+		field string
+		value time.Duration
+	}{
+		{"ttl", c.TTL},
+		{"idle_timeout", c.IdleTimeout},
+		{"touch_interval", c.TouchInterval},
+		{"presence_limit", c.PresenceLimit},
+		{"awake_limit", c.AwakeLimit},
 	} {
-		if d < 0 {
-			invalid(field, "is negative")
+		if clock.value < 0 {
+			invalid(clock.field, "is negative")
 		}
 	}
 	if c.IdleTimeout >= c.TTL {
@@ -81,17 +87,27 @@ func (c Clocks) Counts(a Activity, lastHuman time.Time) bool {
 	return a.Kind.Human() || a.At.Sub(lastHuman) <= c.PresenceLimit
 }
 
+// awakeUntil returns how long an activity alone keeps a session awake.
+func (c Clocks) awakeUntil(a Activity, lastHuman time.Time) time.Time {
+	at := a.At.Add(c.IdleTimeout)
+	if end := lastHuman.Add(c.PresenceLimit); a.Kind == Presence && end.Before(at) {
+		return end
+	}
+	return at
+}
+
+// prolongs reports whether a keeps a session awake longer than last does.
+func (c Clocks) prolongs(a, last Activity, lastHuman time.Time) bool {
+	return c.awakeUntil(a, lastHuman).After(c.awakeUntil(last, lastHuman))
+}
+
 // SleepAt returns when an awake session is to sleep if nothing more happens.
 // present tells that a socket or response of it is open on this replica;
 // another replica's shows as a last activity of kind [Presence].
 func (c Clocks) SleepAt(s *Session, present bool) time.Time {
-	presenceEnds := s.LastHuman.Add(c.PresenceLimit)
-	at := s.LastActivity.At.Add(c.IdleTimeout)
-	if s.LastActivity.Kind == Presence && presenceEnds.Before(at) {
-		at = presenceEnds
-	}
+	at := c.awakeUntil(s.LastActivity, s.LastHuman)
 	if present {
-		at = latest(at, presenceEnds)
+		at = latest(at, s.LastHuman.Add(c.PresenceLimit))
 	}
 	at = latest(at, s.AwakeSince.Add(c.IdleTimeout))
 	if limit := latest(s.LastVisit, s.AwakeSince).Add(c.AwakeLimit); limit.Before(at) {

@@ -130,7 +130,7 @@ func (l *Live) Touch(a Activity) (first bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p := &l.pending
-	if !l.registry.clocks.Counts(a, p.lastHuman) {
+	if c := l.registry.clocks; !c.Counts(a, p.lastHuman) || a.Kind == Presence && !c.prolongs(a, p.last, p.lastHuman) {
 		return false
 	}
 	if a.At.After(p.last.At) || a.Kind.Human() && !a.At.Before(p.last.At) {
@@ -167,6 +167,14 @@ func (l *Live) RestorePending() {
 	l.pending.dirty = true
 }
 
+// DropPending forgets the activity seen here, after the store has said that the
+// session is over: otherwise [Live.Overlay] would go on to prolong its life.
+func (l *Live) DropPending() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pending = pending{}
+}
+
 // Overlay returns s with the activity that this replica has seen and may not
 // have written yet. It learns from s in turn.
 func (l *Live) Overlay(s Session) Session {
@@ -182,9 +190,7 @@ func (l *Live) Overlay(s Session) Session {
 		s.ExpiresAt = latest(s.ExpiresAt, p.last.At.Add(l.registry.clocks.TTL))
 	}
 	s.LastHuman = latest(s.LastHuman, p.lastHuman)
-	if p.lastVisit.After(s.LastVisit) {
-		s.LastVisit, s.BackgroundWoken = p.lastVisit, false
-	}
+	s.visited(p.lastVisit)
 	return s
 }
 

@@ -53,8 +53,9 @@ func NewManager(o ManagerOptions) *Manager {
 	return &Manager{store: o.Store, registry: o.Registry, extender: o.Extender, backends: o.Backends, pool: o.Pool}
 }
 
-// Lookup returns the session with what this replica knows on top. ErrNotFound
-// if there is none, ErrExpired (with the session) if it is over.
+// Lookup returns the session as the store has it. ErrNotFound if there is none,
+// ErrExpired (with the session) if it is over, also by the activity that this
+// replica has seen and not written yet.
 func (m *Manager) Lookup(ctx context.Context, id ID) (Session, error) {
 	s, err := m.store.Session(ctx, id)
 	if err != nil {
@@ -118,27 +119,43 @@ func (m *Manager) Activate(ctx context.Context, a Activation) (s Session, create
 }
 
 // findOrCreate returns the living session with the activation's id, or makes it.
+// Whoever loses the race to make it finds the winner's.
 func (m *Manager) findOrCreate(ctx context.Context, a Activation) (s Session, created bool, err error) {
-	s = m.newSession(a)
-	old, err := m.Lookup(ctx, a.ID)
+	for range 2 {
+		old, err := m.Lookup(ctx, a.ID)
+		if err == nil || errors.Is(err, ErrExpired) {
+			if old.ClientID != a.ClientID {
+				return Session{}, false, fmt.Errorf("the id belongs to another client: %w", ErrConflict)
+			}
+		}
+		if err == nil {
+			return old, false, nil
+		}
+		s, err = m.replace(ctx, a, old, err)
+		if !errors.Is(err, ErrConflict) {
+			return s, err == nil, err
+		}
+	}
+	return Session{}, false, fmt.Errorf("others make and end it at the same time: %w", ErrConflict)
+}
+
+// replace makes the session that [Manager.Lookup] did not find, or found to be
+// over. ErrConflict if it is there meanwhile.
+func (m *Manager) replace(ctx context.Context, a Activation, old Session, lookup error) (Session, error) {
+	s := m.newSession(a)
 	switch {
-	case errors.Is(err, ErrNotFound):
-	case err != nil && !errors.Is(err, ErrExpired):
-		return Session{}, false, err
-	case old.ClientID != a.ClientID:
-		return Session{}, false, fmt.Errorf("the id belongs to another client: %w", ErrConflict)
-	case err == nil:
-		return old, false, nil
+	case errors.Is(lookup, ErrNotFound):
+	case !errors.Is(lookup, ErrExpired):
+		return Session{}, lookup
 	default:
-		if _, err := m.store.Update(ctx, a.ID, ExpireChange(s.CreatedAt)); err != nil && !errors.Is(err, ErrExpired) {
-			return Session{}, false, err
+		if !old.Status.Ended() {
+			if _, err := m.store.Update(ctx, a.ID, ExpireChange(time.Now())); err != nil && !errors.Is(err, ErrExpired) {
+				return Session{}, err
+			}
 		}
 		s.Generation = old.Generation + 1
 	}
-	if err := m.store.Create(ctx, s); err != nil {
-		return Session{}, false, err
-	}
-	return s, true, nil
+	return s, m.store.Create(ctx, s)
 }
 
 func (m *Manager) newSession(a Activation) Session {
@@ -149,7 +166,7 @@ func (m *Manager) newSession(a Activation) Session {
 	}
 	return Session{
 		ID: a.ID, ClientID: a.ClientID, UserID: a.UserID, ThreadID: a.ThreadID, Metadata: a.Metadata,
-		Status: Inactive, Pool: pool, CreatedAt: now,
+		Status: Inactive, Pool: pool, Generation: 1, CreatedAt: now,
 		ExpiresAt:    now.Add(m.registry.Clocks().TTL),
 		LastActivity: Activity{At: now, Kind: Management}, LastHuman: now, LastVisit: now,
 	}

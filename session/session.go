@@ -2,6 +2,7 @@ package session
 
 import (
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -17,8 +18,8 @@ type Session struct {
 	Status   Status
 	// Pool is the configured pool's name that starts its tasks.
 	Pool string
-	// Generation counts starts. A write that concerns one start names it, so
-	// that a late one cannot touch the next start.
+	// Generation counts starts, from 1 at creation. A write that concerns one
+	// start names it, so that a late one cannot touch the next start.
 	Generation int64
 	// Target is the assignment: where requests go. Zero when none is assigned.
 	Target Target
@@ -83,16 +84,69 @@ func (s *Session) record(a Activity) {
 		s.LastHuman = a.At
 	}
 	if a.Kind.Visit() {
-		if a.At.After(s.LastVisit) {
-			s.LastVisit = a.At
-		}
-		s.BackgroundWoken = false
+		s.visited(a.At)
 	}
+}
+
+// visited records a visit; one that is older than the last changes nothing.
+func (s *Session) visited(at time.Time) {
+	if at.After(s.LastVisit) {
+		s.LastVisit, s.BackgroundWoken = at, false
+	}
+}
+
+// Validate reports why no store may keep s, as an [*InvalidError]: its ids or its
+// status are not valid.
+func (s *Session) Validate() error {
+	if _, err := ParseID(string(s.ID)); err != nil {
+		return err
+	}
+	if _, err := ParseClientID(string(s.ClientID)); err != nil {
+		return err
+	}
+	if !s.Status.Valid() {
+		return &InvalidError{Field: "status", Reason: "is no known status"}
+	}
+	return nil
+}
+
+// UTC returns s with its times as stores keep them: in UTC, without a reading of
+// the monotonic clock.
+func (s Session) UTC() Session {
+	for _, t := range []*time.Time{
+		&s.CreatedAt, &s.ExpiresAt, &s.LastActivity.At, &s.LastHuman, &s.LastVisit, &s.AwakeSince,
+	} {
+		*t = t.UTC().Round(0)
+	}
+	return s
 }
 
 // Clone returns a copy that shares nothing with s.
 func (s Session) Clone() Session {
-	s.Metadata = maps.Clone(s.Metadata)
+	s.Metadata = cloneObject(s.Metadata)
 	s.Target.Ports = maps.Clone(s.Target.Ports)
 	return s
+}
+
+// cloneObject copies a JSON object with everything below it.
+func cloneObject(o map[string]any) map[string]any {
+	o = maps.Clone(o)
+	for key, value := range o {
+		o[key] = cloneValue(value)
+	}
+	return o
+}
+
+func cloneValue(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		return cloneObject(value)
+	case []any:
+		list := slices.Clone(value)
+		for i := range list {
+			list[i] = cloneValue(list[i])
+		}
+		return list
+	}
+	return value
 }
