@@ -54,10 +54,10 @@ func TestSleep(t *testing.T) {
 func TestEnded(t *testing.T) {
 	w := newWorkshop(t)
 	w.addFixture(t, "a")
-	s := newServer(t, w, drowsy)
 	b := newBrowser(t)
-	for _, state := range []string{"active", "inactive"} {
+	for state, c := range map[string]clocks{"active": unhurried, "inactive": drowsy} {
 		t.Run(state, func(t *testing.T) {
+			s := newServer(t, w, c)
 			id := s.activate(t, "a")
 			tb := b.newTab(t)
 			tb.open(t, s.base(id))
@@ -66,8 +66,11 @@ func TestEnded(t *testing.T) {
 			tb.forget()
 
 			s.end(t, id)
-			eventually(t, "the tab to show the ended page", func() bool { return len(tb.documents()) > 0 })
+			eventually(t, "the tab to reload", func() bool { return len(tb.documents()) > 0 })
 			tb.settle(t)
+			if diff := cmp.Diff([]int64{http.StatusNotFound}, tb.documents()); diff != "" {
+				t.Errorf("documents after the end (-want +got):\n%s", diff)
+			}
 			tb.forget()
 			throughout(t, quiet, "the tab asks no more", func() bool { return len(tb.seen()) == 0 })
 			if !tb.holds(`document.readyState === "complete" && !document.body.dataset.site`) {
