@@ -47,8 +47,9 @@ lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT)
 vulnerabilities: $(TOOLS)/govulncheck-$(GOVULNCHECK)
 	@test/vulnerabilities $<
 
-bench: ## Measure against the budgets
+bench: build ## Measure against the budgets, and against a bare ReverseProxy
 	$(GO) test -run='^$$' -bench=. -benchmem ./...
+	$(GO) run ./test/bench -warmgate bin/warmgate
 
 FUZZTIME ?= 10s
 
