@@ -1,0 +1,141 @@
+package warming
+
+import (
+	_ "embed" // for the pages
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/webordinary/warmgate/proxy/page"
+	"github.com/webordinary/warmgate/session"
+)
+
+//go:embed assets/warming.html
+var warmingBody string
+
+//go:embed assets/failed.html
+var failedBody string
+
+//go:embed assets/card.html
+var cardBody string
+
+//go:embed assets/steps.html
+var stepsBody string
+
+//go:embed assets/warming.css
+var style string
+
+//go:embed assets/warming.js
+var script string
+
+// The paths, below a session's prefix, that the pages call.
+const (
+	// EventsPath: GET, answered by [Pages.Events].
+	EventsPath = "/.warmgate/events"
+	// StatusPath: GET, answered by [Pages.Status].
+	StatusPath = "/.warmgate/status"
+	// WakePath: POST of the retry button; [ReturnTo] tells where it leads back.
+	WakePath = "/.warmgate/wake"
+)
+
+// Options bound the live channel. Zero values mean the defaults.
+type Options struct {
+	// MaxStreams bounds the open event streams in all; default 1000.
+	MaxStreams int
+	// MaxStreamsPerSession bounds those of one session; default 50.
+	MaxStreamsPerSession int
+}
+
+func (o Options) withDefaults() Options {
+	if o.MaxStreams <= 0 {
+		o.MaxStreams = 1000
+	}
+	if o.MaxStreamsPerSession <= 0 {
+		o.MaxStreamsPerSession = 50
+	}
+	return o
+}
+
+// Pages writes the pages and serves their live channel. Safe for concurrent use.
+type Pages struct {
+	warming *page.Page
+	failed  *page.Page
+	card    *page.Page
+	streams streams
+
+	closing   chan struct{}
+	closeOnce sync.Once
+}
+
+// New returns Pages in the given look.
+func New(look *page.Look, o Options) *Pages {
+	live := func(body string) *page.Page {
+		return look.MustCompile(page.Source{Body: stepsBody + body, Style: style, Script: script})
+	}
+	return &Pages{
+		warming: live(warmingBody),
+		failed:  live(failedBody),
+		card:    look.MustCompile(page.Source{Body: cardBody}),
+		streams: newStreams(o.withDefaults()),
+		closing: make(chan struct{}),
+	}
+}
+
+// Close ends all event streams, and new ones at once; their pages go on by
+// polling. For http.Server.RegisterOnShutdown: Shutdown waits for streams.
+func (p *Pages) Close() {
+	p.closeOnce.Do(func() { close(p.closing) })
+}
+
+// View is what a page is about.
+type View struct {
+	SessionID session.ID
+	// Base is the session's URL prefix as it stands in URLs, without a slash at
+	// its end: "/session/demo", or "" if the session has a host of its own.
+	Base string
+	// Backend is the snapshot that decided on the page.
+	Backend *session.Backend
+	// RequestID lets the operator find the request's log line; may be empty.
+	RequestID string
+}
+
+// Warming answers a navigation whose session is being started: 503, with
+// Retry-After from what is left of the estimate.
+func (p *Pages) Warming(w http.ResponseWriter, r *http.Request, v View) {
+	now := time.Now()
+	p.warming.Write(w, r, page.Answer{
+		Status: http.StatusServiceUnavailable, Title: "Starting the preview",
+		RetryAfter: retryAfter(v.Backend, now),
+		Data:       newContent(v, r, now),
+	})
+}
+
+// Failed answers a navigation whose session failed to start, with its cause and
+// a button that tries again. status is 502 or 504.
+func (p *Pages) Failed(w http.ResponseWriter, r *http.Request, v View, status int) {
+	now := time.Now()
+	p.failed.Write(w, r, page.Answer{
+		Status: status, Title: "The preview did not start",
+		RetryAfter: v.Backend.RetryAt.Sub(now),
+		Data:       newContent(v, r, now),
+	})
+}
+
+// Card answers prefetches, link unfurlers and other robots: a static page that
+// says nothing of any session, and wakes none. A prefetch gets it as a 503,
+// for a browser may show what it prefetched with a 2xx instead of asking again;
+// everybody else gets 200.
+func (p *Pages) Card(w http.ResponseWriter, r *http.Request) {
+	status := http.StatusOK
+	if isPrefetch(r) {
+		status = http.StatusServiceUnavailable
+	}
+	p.card.Write(w, r, page.Answer{Status: status, Title: "A site preview"})
+}
+
+// isPrefetch knows the header of the Fetch standard and those that came before it.
+func isPrefetch(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch") ||
+		r.Header.Get("Purpose") == "prefetch" || r.Header.Get("X-Moz") == "prefetch"
+}
