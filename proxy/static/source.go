@@ -1,0 +1,27 @@
+package static
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+)
+
+// source is where files come from. Names are slash-separated, relative, and have
+// passed isName.
+type source interface {
+	// open fails with fs.ErrNotExist if there is nothing that can be served, with
+	// errFolder if it is a folder; other errors are the source's own trouble.
+	open(ctx context.Context, name string) (*file, error)
+	close() error
+}
+
+var errFolder = errors.New("is a folder")
+
+// file is an open file.
+type file struct {
+	io.ReadSeekCloser
+
+	modified time.Time
+	etag     string // with quotes; strong
+}
