@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
@@ -28,14 +29,10 @@ type activation struct {
 	Pool string `json:"pool"`
 }
 
-// activated is the answer to a call that changes a session.
+// activated is the answer to an activation.
 type activated struct {
-	SessionID session.ID     `json:"sessionId"`
-	Status    session.Status `json:"status"`
-	// PreviewURL is only in the answer to an activation.
+	changed
 	PreviewURL string `json:"previewUrl,omitempty"`
-	// TTL is when the session is over, in seconds since 1970.
-	TTL int64 `json:"ttl"`
 	// Cause tells why the session could not be woken although it exists.
 	Cause string `json:"cause,omitempty"`
 }
@@ -53,16 +50,14 @@ func (h *Handler) activate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil && s.ID == "" {
 		return err
 	}
-	answer := activated{
-		SessionID: s.ID, Status: status(&s), PreviewURL: h.previewURL(&s), TTL: s.ExpiresAt.Unix(),
-	}
+	answer := activated{changed: change(&s), PreviewURL: h.previewURL(&s)}
 	// The session exists though it could not be woken: its first visit tries
 	// again. The caller needs its id.
 	if err != nil {
 		answer.Cause = err.Error()
 		h.logger.WarnContext(r.Context(), "session could not be woken", "session_id", s.ID, "error", err)
 	}
-	h.record(r, "session activated", &s, "created", created)
+	h.logger.InfoContext(r.Context(), "session activated", facts(r, &s), slog.Bool("created", created))
 	code := http.StatusOK
 	if created {
 		code = http.StatusCreated

@@ -213,6 +213,7 @@ func TestActivateMistakes(t *testing.T) {
 		{"of another client", `{"clientId":"c","userId":"u","sessionId":"taken"}`, 409, "another client"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			res := f.do(request(t, http.MethodPost, "/api/sessions/activate", test.body))
 			var p struct{ Detail string }
 			if err := json.NewDecoder(res.Body).Decode(&p); err != nil {

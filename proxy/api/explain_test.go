@@ -26,22 +26,26 @@ func TestExplain(t *testing.T) {
 		want   string
 	}{
 		{
-			"awake", session.Report{Session: alive, Sockets: 2, Requests: 1, SleepAt: now.Add(4*time.Minute + 48*time.Second)},
+			"awake",
+			session.Report{Session: alive, Sockets: 2, Requests: 1, SleepAt: now.Add(4*time.Minute + 48*time.Second)},
 			"awake: last was a page opened 12s ago; 1 request under way, 2 open sockets; sleeps in 4m 48s if nothing more happens",
 		},
 		{
-			"overdue", session.Report{Session: alive, SleepAt: now.Add(-time.Second)},
+			"overdue",
+			session.Report{Session: alive, SleepAt: now.Add(-time.Second)},
 			"awake: last was a page opened 12s ago; about to sleep",
 		},
 		{
-			"asleep", session.Report{Session: with(func(s *session.Session) {
+			"asleep",
+			session.Report{Session: with(func(s *session.Session) {
 				s.Status = session.Inactive
 				s.LastActivity = session.Activity{At: now.Add(-2 * time.Hour), Kind: session.HMRUpdate}
 			})},
 			"asleep; last was an edit shown in a tab 2h 0m ago; a visit wakes it",
 		},
 		{
-			"pulling", session.Report{
+			"pulling",
+			session.Report{
 				Session: with(func(s *session.Session) { s.Status = session.Initializing }),
 				Backend: session.Backend{
 					Phase: session.PhasePulling, Began: now.Add(-800 * time.Millisecond),
@@ -51,25 +55,29 @@ func TestExplain(t *testing.T) {
 			"waits for the image or the dependencies; 800ms so far, usually 9s, given up after 2m 0s",
 		},
 		{
-			"started elsewhere", session.Report{
+			"started elsewhere",
+			session.Report{
 				Session: with(func(s *session.Session) { s.Status = session.Initializing }),
 				Backend: session.Backend{Phase: session.PhaseAsleep},
 			},
 			"waits for its start, which another replica or an earlier run began",
 		},
 		{
-			"failed", session.Report{
+			"failed",
+			session.Report{
 				Session: with(func(s *session.Session) { s.Status = session.Error }),
 				Backend: session.Backend{Phase: session.PhaseFailed, Err: errors.New("no folder"), RetryAt: now.Add(4 * time.Second)},
 			},
 			"the last start failed: no folder; a visit may try again in 4s",
 		},
 		{
-			"ended", session.Report{Session: with(func(s *session.Session) { s.Status, s.Cause = session.Expired, "done" })},
+			"ended",
+			session.Report{Session: with(func(s *session.Session) { s.Status, s.Cause = session.Expired, "done" })},
 			"over: done",
 		},
 		{
-			"ttl over", session.Report{Session: with(func(s *session.Session) { s.ExpiresAt = now })},
+			"ttl over",
+			session.Report{Session: with(func(s *session.Session) { s.ExpiresAt = now })},
 			"over: its time to live has passed",
 		},
 	} {

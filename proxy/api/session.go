@@ -1,6 +1,7 @@
 package api
 
 import (
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -8,40 +9,56 @@ import (
 )
 
 func (h *Handler) keepalive(w http.ResponseWriter, r *http.Request) error {
-	return h.change(w, r, "session kept alive", func(id session.ID) (session.Session, error) {
-		return h.sessions.Keepalive(r.Context(), id)
-	})
+	id, err := subject(w, r)
+	if err != nil {
+		return err
+	}
+	s, err := h.sessions.Keepalive(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	h.logger.InfoContext(r.Context(), "session kept alive", facts(r, &s))
+	return encode(w, http.StatusOK, change(&s))
 }
 
 func (h *Handler) deactivate(w http.ResponseWriter, r *http.Request) error {
-	return h.change(w, r, "session deactivated", func(id session.ID) (session.Session, error) {
-		return h.sessions.End(r.Context(), id, "deactivated by a management call")
-	})
+	id, err := subject(w, r)
+	if err != nil {
+		return err
+	}
+	s, err := h.sessions.End(r.Context(), id, "deactivated by a management call")
+	if err != nil {
+		return err
+	}
+	h.logger.InfoContext(r.Context(), "session deactivated", facts(r, &s))
+	return encode(w, http.StatusOK, change(&s))
 }
 
-// change carries out f for the session that the path names.
-func (h *Handler) change(
-	w http.ResponseWriter, r *http.Request, event string, f func(session.ID) (session.Session, error),
-) error {
+// subject returns the session that the path of a call without arguments names.
+func subject(w http.ResponseWriter, r *http.Request) (session.ID, error) {
 	id, err := session.ParseID(r.PathValue("id"))
 	if err != nil {
-		return err
+		return "", err
 	}
-	if err := decode(w, r, &struct{}{}); err != nil {
-		return err
-	}
-	s, err := f(id)
-	if err != nil {
-		return err
-	}
-	h.record(r, event, &s)
-	return encode(w, http.StatusOK, activated{SessionID: s.ID, Status: status(&s), TTL: s.ExpiresAt.Unix()})
+	return id, decode(w, r, &struct{}{})
 }
 
-// record writes the log line of a call that changed s.
-func (h *Handler) record(r *http.Request, event string, s *session.Session, more ...any) {
-	args := append([]any{"session_id", s.ID, "client_id", s.ClientID, "session_status", s.Status, "remote", r.RemoteAddr}, more...)
-	h.logger.InfoContext(r.Context(), event, args...)
+// changed is the answer to a call that changes a session.
+type changed struct {
+	SessionID session.ID     `json:"sessionId"`
+	Status    session.Status `json:"status"`
+	// TTL is when the session is over, in seconds since 1970.
+	TTL int64 `json:"ttl"`
+}
+
+func change(s *session.Session) changed {
+	return changed{SessionID: s.ID, Status: status(s), TTL: s.ExpiresAt.Unix()}
+}
+
+// facts are what the log line of a call that changed s says.
+func facts(r *http.Request, s *session.Session) slog.Attr {
+	return slog.Group("",
+		"session_id", s.ID, "client_id", s.ClientID, "session_status", status(s), "remote", r.RemoteAddr)
 }
 
 // status is the stored one, unless the TTL has passed and nobody wrote it down

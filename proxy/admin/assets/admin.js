@@ -1,0 +1,112 @@
+'use strict';
+// Shows the sessions, again every two seconds while the tab is looked at. Asking
+// is no activity of a session. What comes from the server is only ever text.
+
+const storageKey = 'warmgate-admin-token';
+const interval = 2000;
+const limit = 1000;
+const byId = (id) => document.getElementById(id);
+let timer = 0;
+
+const token = () => sessionStorage.getItem(storageKey);
+
+function show({ login = false, problem = '' }) {
+	byId('login').hidden = !login;
+	byId('forget').hidden = login;
+	byId('sessions').hidden = login;
+	byId('problem').hidden = problem === '';
+	byId('problem').textContent = problem;
+	if (login) byId('summary').textContent = '';
+}
+
+async function refresh() {
+	clearTimeout(timer);
+	if (!token()) return show({ login: true });
+	if (document.hidden) return;
+	try {
+		const answer = await fetch(`/api/sessions?limit=${limit}`, {
+			headers: { Authorization: `Bearer ${token()}` },
+			credentials: 'omit',
+			cache: 'no-store',
+		});
+		if (answer.status === 401) {
+			sessionStorage.removeItem(storageKey);
+			return show({ login: true, problem: 'This token is not valid here.' });
+		}
+		if (!answer.ok) throw new Error(`The server answered ${answer.status}.`);
+		const more = answer.headers.has('Link');
+		render(await answer.json(), more);
+		show({});
+	} catch (error) {
+		show({ problem: `${error.message} Trying again.` });
+	}
+	timer = setTimeout(refresh, interval);
+}
+
+function render(sessions, more) {
+	const counts = new Map();
+	for (const { status } of sessions) counts.set(status, (counts.get(status) ?? 0) + 1);
+	const kinds = [...counts].map(([status, count]) => `${count} ${status}`);
+	byId('summary').textContent = [`${sessions.length}${more ? '+' : ''} sessions`, ...kinds].join(' · ');
+	sessions.sort((a, b) => b.lastActivity - a.lastActivity);
+	byId('rows').replaceChildren(...sessions.map(row));
+	byId('empty').hidden = sessions.length > 0;
+	byId('more').hidden = !more;
+}
+
+function row(session) {
+	const status = element('span', session.status);
+	status.className = `status ${session.status}`;
+	const tr = document.createElement('tr');
+	for (const content of [
+		name(session),
+		session.clientId,
+		status,
+		session.cause && session.status !== 'error' ? `${session.why} (${session.cause})` : session.why,
+		until(session.sleepAt),
+		until(session.expiresAt),
+		session.target?.address ?? '',
+	]) {
+		const td = document.createElement('td');
+		td.append(content);
+		tr.append(td);
+	}
+	return tr;
+}
+
+function name(session) {
+	if (!/^https?:/.test(session.previewUrl ?? '')) return session.sessionId;
+	const link = element('a', session.sessionId);
+	link.href = session.previewUrl;
+	link.rel = 'noreferrer noopener';
+	link.target = '_blank';
+	return link;
+}
+
+function element(tag, text) {
+	const e = document.createElement(tag);
+	e.textContent = text;
+	return e;
+}
+
+function until(time) {
+	if (!time) return '';
+	const seconds = Math.round((Date.parse(time) - Date.now()) / 1000);
+	if (seconds <= 0) return 'now';
+	if (seconds < 60) return `in ${seconds} s`;
+	if (seconds < 3600) return `in ${Math.round(seconds / 60)} min`;
+	return `in ${(seconds / 3600).toFixed(1)} h`;
+}
+
+byId('login').addEventListener('submit', (event) => {
+	event.preventDefault();
+	sessionStorage.setItem(storageKey, byId('token').value.trim());
+	byId('token').value = '';
+	refresh();
+});
+byId('forget').addEventListener('click', () => {
+	sessionStorage.removeItem(storageKey);
+	refresh();
+});
+document.addEventListener('visibilitychange', refresh);
+refresh();
