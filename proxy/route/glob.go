@@ -10,13 +10,28 @@ const anyByte = '\x00'
 // "?" is exactly one byte, and the pattern covers the whole text. Matching
 // never backtracks: for a given pattern it is linear in the length of the text.
 type glob struct {
-	first  string   // what stands before the first star
-	middle []string // what stands between stars
-	last   string   // what stands behind the last star
-	star   bool     // there is one; else first is the whole pattern
-	fold   bool     // compare ASCII letters without regard to case
-	plain  bool     // neither fold nor "?": parts compare byte for byte
-	min    int      // length of the shortest text that can match
+	first  string // what stands before the first star
+	middle []part // what stands between stars
+	last   string // what stands behind the last star
+	star   bool   // there is one; else first is the whole pattern
+	fold   bool   // compare ASCII letters without regard to case
+	plain  bool   // neither fold nor "?": parts compare byte for byte
+	min    int    // length of the shortest text that can match
+}
+
+// part is a text to be found. Its anchor is the byte that is looked for first: one
+// that is rare in paths, where slashes abound and nearly all parts begin with one.
+type part struct {
+	text   string
+	anchor int
+}
+
+func newPart(text string) part {
+	anchor := strings.LastIndexAny(text, "-_.~@%")
+	if anchor < 0 {
+		anchor = max(len(strings.TrimRight(text, "/"))-1, 0)
+	}
+	return part{text: text, anchor: anchor}
 }
 
 // globOptions say how a condition reads its patterns.
@@ -28,13 +43,13 @@ type globOptions struct {
 func newGlob(pattern string, o globOptions) glob {
 	g := glob{fold: o.fold, plain: !o.fold}
 	var parts []string
-	var part []byte
+	var text []byte // since the last star
 	for i := 0; i < len(pattern); i++ {
 		c := pattern[i]
 		switch {
 		case c == '*':
-			parts = append(parts, string(part))
-			part = part[:0]
+			parts = append(parts, string(text))
+			text = text[:0]
 			continue
 		case c == '?':
 			c = anyByte
@@ -45,15 +60,20 @@ func newGlob(pattern string, o globOptions) glob {
 		case o.fold:
 			c = lower(c)
 		}
-		part = append(part, c)
+		text = append(text, c)
 		g.min++
 	}
 	if len(parts) == 0 {
-		g.first = string(part)
+		g.first = string(text)
 		return g
 	}
 	g.star = true
-	g.first, g.middle, g.last = parts[0], parts[1:], string(part)
+	g.first, g.last = parts[0], string(text)
+	for _, p := range parts[1:] {
+		if p != "" {
+			g.middle = append(g.middle, newPart(p))
+		}
+	}
 	return g
 }
 
@@ -66,60 +86,44 @@ func (g *glob) match(s string) bool {
 	}
 	// The leftmost place of each part leaves the most room for those after it.
 	s = s[len(g.first) : len(s)-len(g.last)]
-	for _, part := range g.middle {
-		i := g.index(s, part)
+	for _, p := range g.middle {
+		i := g.index(s, p)
 		if i < 0 {
 			return false
 		}
-		s = s[i+len(part):]
+		s = s[i+len(p.text):]
 	}
 	return true
 }
 
-// begins reports whether part stands at the start of s, which is long enough.
-func (g *glob) begins(s, part string) bool {
+// begins reports whether text stands at the start of s, which is long enough.
+func (g *glob) begins(s, text string) bool {
 	if g.plain {
-		return s[:len(part)] == part
+		return s[:len(text)] == text
 	}
-	for i := range len(part) {
+	for i := range len(text) {
 		c := s[i]
 		if g.fold {
 			c = lower(c)
 		}
-		if part[i] != c && part[i] != anyByte {
+		if text[i] != c && text[i] != anyByte {
 			return false
 		}
 	}
 	return true
 }
 
-func (g *glob) index(s, part string) int {
-	if g.plain {
-		return indexLiteral(s, part)
-	}
-	for i := 0; i+len(part) <= len(s); i++ {
-		if g.begins(s[i:], part) {
-			return i
+// index is the first place of p in s, -1 if there is none.
+func (g *glob) index(s string, p part) int {
+	for start := 0; start+len(p.text) <= len(s); start++ {
+		if g.plain {
+			i := strings.IndexByte(s[start+p.anchor:], p.text[p.anchor])
+			if i < 0 || start+i+len(p.text) > len(s) {
+				return -1
+			}
+			start += i
 		}
-	}
-	return -1
-}
-
-// indexLiteral is strings.Index for URLs: it looks for the last byte of part that
-// is no slash. Nearly all parts begin with a slash and slashes abound in a path,
-// which makes strings.Index stop often.
-func indexLiteral(s, part string) int {
-	anchor := len(strings.TrimRight(part, "/")) - 1
-	if anchor < 0 {
-		return strings.Index(s, part)
-	}
-	for start := 0; start+len(part) <= len(s); start++ {
-		i := strings.IndexByte(s[start+anchor:], part[anchor])
-		if i < 0 {
-			return -1
-		}
-		start += i
-		if strings.HasPrefix(s[start:], part) {
+		if g.begins(s[start:], p.text) {
 			return start
 		}
 	}

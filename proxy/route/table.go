@@ -15,7 +15,8 @@ type Table struct {
 
 // NewTable compiles rules, given in any order. All mistakes are reported at
 // once: errors.Join of a [*RuleError] each. A table without a default rule is
-// allowed; an empty table takes no request.
+// allowed; an empty table takes no request. The actions are shared with the
+// caller, who must not change them any more.
 func NewTable(rules []Rule) (*Table, error) {
 	var errs []error
 	t := &Table{rules: slices.Clone(rules)}
