@@ -1,0 +1,75 @@
+package proxy
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/webordinary/warmgate/proxy/problem"
+	"github.com/webordinary/warmgate/proxy/route"
+	"github.com/webordinary/warmgate/session"
+)
+
+// serveForward passes the request on to fixed addresses, unchanged. If one cannot
+// be reached the next one is tried, as often as there are addresses.
+func (x *exchange) serveForward(action *route.Forward, group *targetGroup) {
+	for range group.targets {
+		t := group.pick()
+		x.line.Target = t.addr
+		err := x.forward(upstream{scheme: t.scheme, addr: t.addr, path: x.facts.Path, keepHost: action.Host != route.HostUpstream})
+		if err == nil {
+			return
+		}
+		switch what := failureOf(x.r.Context(), err); what {
+		case failureClientGone:
+			x.line.clientGone()
+			return
+		case failureUnreached:
+			x.err = err
+		default:
+			x.upstreamFailed(err)
+			return
+		}
+	}
+	x.upstreamFailed(x.err)
+}
+
+func (x *exchange) serveRedirect(action *route.Redirect) {
+	port, _ := strconv.Atoi(x.origin.port)
+	location, err := action.Location(&x.facts, x.origin.scheme(), port)
+	if err != nil {
+		x.fail(&session.InvalidError{Field: "redirect", Reason: err.Error()})
+		return
+	}
+	x.w.Header().Set("Location", location)
+	x.w.WriteHeader(action.Status())
+}
+
+func (x *exchange) serveFixed(action *route.FixedResponse) {
+	header := x.w.Header()
+	contentType := action.ContentType
+	if contentType == "" {
+		contentType = "text/plain; charset=utf-8"
+	}
+	header.Set("Content-Type", contentType)
+	header.Set("Content-Length", strconv.Itoa(len(action.Body)))
+	x.w.WriteHeader(action.StatusCode)
+	if x.r.Method != http.MethodHead {
+		_, _ = x.w.Write([]byte(action.Body)) // the client may be gone
+	}
+}
+
+// managementBase is where the management API's own paths begin; a rule may put
+// anything before it.
+const managementBase = "/api/sessions"
+
+func (x *exchange) serveManagement() {
+	i := strings.Index(x.r.URL.Path, managementBase)
+	if x.h.management == nil || i < 0 {
+		problem.WriteJSON(x.w, x.r, problem.New(http.StatusNotFound, "There is no such call."))
+		return
+	}
+	r := x.r.Clone(x.r.Context())
+	setEscapedPath(r.URL, x.facts.Path[strings.Index(x.facts.Path, managementBase):])
+	x.h.management.ServeHTTP(x.w, r)
+}

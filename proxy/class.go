@@ -1,0 +1,127 @@
+package proxy
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/webordinary/warmgate/session"
+)
+
+// class is what kind of request it is, as far as the cold path cares.
+type class int
+
+const (
+	// classFetch: a sub-resource, fetch, XHR, API client, or anything unknown.
+	classFetch class = iota
+	// classNavigation: a person opens a page.
+	classNavigation
+	// classPassive: a prefetch, HEAD, OPTIONS, a link unfurler or bot; it never wakes.
+	classPassive
+	// classUpgrade: a websocket handshake.
+	classUpgrade
+)
+
+// String names the class for logs and metrics.
+func (c class) String() string {
+	switch c {
+	case classNavigation:
+		return "navigation"
+	case classPassive:
+		return "passive"
+	case classUpgrade:
+		return "upgrade"
+	}
+	return "fetch"
+}
+
+// classify tells the class from method and headers alone (Fetch Metadata Request
+// Headers, W3C; Accept where a client sends none of them).
+func classify(r *http.Request) class {
+	mode := r.Header.Get("Sec-Fetch-Mode")
+	switch {
+	case isUpgrade(r):
+		return classUpgrade
+	case r.Method == http.MethodHead, r.Method == http.MethodOptions, isPrefetch(r), isUnfurler(r.UserAgent()):
+		return classPassive
+	case mode == "navigate":
+		return classNavigation
+	case mode == "" && r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Dest") == "" && acceptsHTML(r):
+		return classNavigation
+	}
+	return classFetch
+}
+
+// isBackground reports whether the request was made by a page in a browser by
+// itself: a page's timers do that for ever.
+func isBackground(r *http.Request, c class) bool {
+	return c == classFetch && (r.Header.Get("Sec-Fetch-Mode") != "" || r.Header.Get("Sec-Fetch-Site") != "")
+}
+
+// activityKind is what the request counts as once it was answered well; "" for
+// nothing.
+func activityKind(c class) session.ActivityKind {
+	switch c {
+	case classNavigation:
+		return session.Navigation
+	case classFetch:
+		return session.Request
+	}
+	return ""
+}
+
+func isUpgrade(r *http.Request) bool {
+	return r.Header.Get("Upgrade") != "" && headerHasToken(r.Header["Connection"], "upgrade")
+}
+
+func isPrefetch(r *http.Request) bool {
+	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
+		if v := r.Header.Get(name); strings.Contains(v, "prefetch") || strings.Contains(v, "prerender") || v == "preview" {
+			return true
+		}
+	}
+	return false
+}
+
+func acceptsHTML(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
+// unfurlers are parts of the user agents, in lower case, of programs that fetch
+// a link because somebody posted it, and of crawlers.
+var unfurlers = []string{
+	"slackbot", "slack-imgproxy", "twitterbot", "facebookexternalhit", "facebot", "linkedinbot", "discordbot",
+	"telegrambot", "whatsapp", "skypeuripreview", "microsoftpreview", "teamsbot", "googlebot", "google-inspectiontool",
+	"bingbot", "bingpreview", "applebot", "yandexbot", "duckduckbot", "baiduspider", "petalbot", "embedly",
+	"redditbot", "pinterestbot", "mastodon", "bluesky", "iframely", "outbrain", "vkshare", "w3c_validator",
+	"ahrefsbot", "semrushbot", "gptbot", "claudebot", "ccbot", "elb-healthchecker", "amazon-route53-health-check",
+	"kube-probe", "googlehc", "uptimerobot", "pingdom",
+}
+
+// isUnfurler reports whether the user agent is on the list.
+func isUnfurler(userAgent string) bool {
+	if strings.HasPrefix(userAgent, "Mozilla/5.0 (Windows") || strings.HasPrefix(userAgent, "Mozilla/5.0 (X11") {
+		if !strings.Contains(userAgent, "compatible") && !strings.Contains(userAgent, "+http") && !strings.Contains(userAgent, "Preview") {
+			return false // an ordinary browser, told cheaply
+		}
+	}
+	ua := strings.ToLower(userAgent)
+	for _, name := range unfurlers {
+		if strings.Contains(ua, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// headerHasToken reports whether one of the comma-separated values has the token,
+// which is in lower case (RFC 9110 5.6.1).
+func headerHasToken(values []string, token string) bool {
+	for _, v := range values {
+		for part := range strings.SplitSeq(v, ",") {
+			if strings.EqualFold(strings.TrimSpace(part), token) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,226 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"syscall"
+	"time"
+
+	"github.com/webordinary/warmgate/proxy/prefix"
+	"github.com/webordinary/warmgate/proxy/route"
+	"github.com/webordinary/warmgate/session"
+)
+
+// exchange is one request and its answer. It is pooled: nothing keeps it once
+// ServeHTTP has returned.
+type exchange struct {
+	h       *Handler
+	w       http.ResponseWriter
+	line    line
+	r       *http.Request
+	facts   route.Request
+	origin  origin
+	class   class
+	rule    *route.Rule
+	reverse httputil.ReverseProxy
+
+	// Of a session request:
+	action   *route.Session
+	identity route.Identity
+	live     *session.Live
+	rewriter *prefix.Rewriter
+
+	// detached: the access line is written when the socket is closed.
+	detached bool
+
+	// Of the attempt to forward under way:
+	upstream upstream
+	err      error
+}
+
+// upstream is where and how an attempt goes.
+type upstream struct {
+	// scheme is http or https, addr host:port, path the escaped path to ask for.
+	scheme, addr, path string
+	// keepHost sends the client's Host instead of addr.
+	keepHost bool
+	began    time.Time
+}
+
+func newExchange(h *Handler) *exchange {
+	x := &exchange{h: h}
+	x.reverse = httputil.ReverseProxy{
+		Rewrite:        x.rewrite,
+		ModifyResponse: x.modifyResponse,
+		ErrorHandler:   func(_ http.ResponseWriter, _ *http.Request, err error) { x.err = err },
+		Transport:      h.transport,
+		BufferPool:     &h.buffers,
+		ErrorLog:       h.errorLog,
+	}
+	return x
+}
+
+// begin makes x ready for a request.
+func (x *exchange) begin(w http.ResponseWriter, r *http.Request) {
+	x.line.Record, x.w = x.h.accessLog.Begin(w, r)
+	if !r.ProtoAtLeast(1, 1) {
+		x.w = finalOnly{x.w}
+	}
+	x.r = r
+	x.origin = x.h.trusted.originOf(r)
+	x.facts = route.FromHTTP(r, x.origin.client)
+	x.class = classify(r)
+	x.line.RequestID = x.h.requestIDs.next()
+	if x.origin.trusted {
+		x.line.Client, x.line.Scheme = x.origin.client.String(), x.origin.scheme()
+	}
+}
+
+// finish writes the access line and gives x back, also when a copy to a client
+// that has gone panics with http.ErrAbortHandler.
+func (x *exchange) finish() {
+	if !x.detached {
+		x.h.metrics.count(x.line)
+	}
+	x.h.accessLog.End(x.line.Record)
+	h, reverse := x.h, x.reverse
+	*x = exchange{h: h, reverse: reverse}
+	h.exchanges.Put(x)
+}
+
+// finalOnly keeps informational answers from clients that do not know them
+// (HTTP/1.0, RFC 9110 15.2).
+type finalOnly struct{ http.ResponseWriter }
+
+func (w finalOnly) WriteHeader(status int) {
+	if status >= 200 {
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// Unwrap serves http.ResponseController.
+func (w finalOnly) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// forward makes one attempt at the upstream. It returns nil if an answer's
+// header has reached the client, whatever became of the body, else why not.
+func (x *exchange) forward(u upstream) error {
+	u.began = time.Now()
+	x.upstream, x.err = u, nil
+	x.reverse.ServeHTTP(x.w, x.r)
+	return x.err
+}
+
+// rewrite makes the outgoing request. httputil has dropped hop-by-hop fields and
+// the client's X-Forwarded-* by now.
+func (x *exchange) rewrite(pr *httputil.ProxyRequest) {
+	out, in := pr.Out, pr.In
+	out.URL.Scheme, out.URL.Host = x.upstream.scheme, x.upstream.addr
+	setEscapedPath(out.URL, x.upstream.path)
+	out.URL.RawQuery = in.URL.RawQuery // httputil drops pairs it cannot parse
+	out.Trailer = in.Trailer           // filled once the body is read
+	out.Host = x.outgoing(out.Header)
+	if x.live != nil {
+		x.rewriteSessionRequest(out.Header)
+	}
+}
+
+// outgoing edits the header of a request to the upstream and returns the Host to
+// ask for: the client's, or the upstream's own. Then an Origin that is this
+// proxy's becomes the upstream's, too, since dev servers compare the two.
+func (x *exchange) outgoing(h http.Header) (host string) {
+	x.origin.setForwarded(h, x.r)
+	h["X-Request-Id"] = []string{x.line.RequestID}
+	if x.upstream.keepHost {
+		return x.r.Host
+	}
+	if o := h.Get("Origin"); o != "" && sameOrigin(o, x.r.Host) {
+		h.Set("Origin", x.upstream.scheme+"://"+x.upstream.addr)
+	}
+	return x.upstream.addr
+}
+
+// setEscapedPath makes u.EscapedPath() return exactly the given bytes, which
+// came out of EscapedPath themselves.
+func setEscapedPath(u *url.URL, escaped string) {
+	if escaped == u.Path && u.RawPath == "" {
+		return
+	}
+	path, err := url.PathUnescape(escaped)
+	if err != nil {
+		path = escaped
+	}
+	u.Path, u.RawPath = path, escaped
+	if path == escaped {
+		u.RawPath = ""
+	}
+}
+
+// sameOrigin reports whether an Origin or Referer value is on the host.
+func sameOrigin(rawURL, host string) bool {
+	_, rest, ok := cutScheme(rawURL)
+	return ok && len(rest) >= len(host) && rest[:len(host)] == host && (len(rest) == len(host) || rest[len(host)] == '/')
+}
+
+func cutScheme(rawURL string) (scheme, rest string, ok bool) {
+	for _, scheme := range []string{"http", "https"} {
+		if len(rawURL) > len(scheme)+3 && rawURL[:len(scheme)] == scheme && rawURL[len(scheme):len(scheme)+3] == "://" {
+			return scheme, rawURL[len(scheme)+3:], true
+		}
+	}
+	return "", "", false
+}
+
+// modifyResponse sees the upstream's answer before the client does.
+func (x *exchange) modifyResponse(res *http.Response) error {
+	x.line.UpstreamStatus = res.StatusCode
+	x.line.UpstreamDuration = time.Since(x.upstream.began)
+	if x.live != nil {
+		x.touch(res)
+		x.rewriteSessionResponse(res)
+	}
+	return nil
+}
+
+// failure is what became of an attempt that got no answer.
+type failure int
+
+const (
+	// failureClientGone: the client went away; nobody waits for an answer.
+	failureClientGone failure = iota
+	// failureUnreached: the upstream has not seen the request; it can be sent again.
+	failureUnreached
+	// failureBroken: the connection broke before an answer.
+	failureBroken
+	// failureTimeout: the upstream did not answer in time.
+	failureTimeout
+	// failureOther: the request could not be sent for a reason of its own.
+	failureOther
+)
+
+// failureOf tells what an error of the Transport means.
+func failureOf(ctx context.Context, err error) failure {
+	var timeout interface{ Timeout() bool }
+	if ctx.Err() != nil {
+		return failureClientGone
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		switch {
+		case op.Op == "dial":
+			return failureUnreached
+		case op.Op == "read" || op.Op == "write":
+			return failureBroken
+		}
+	}
+	switch {
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return failureTimeout
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return failureBroken
+	}
+	return failureOther
+}

@@ -1,0 +1,43 @@
+package proxy
+
+import (
+	"net/http"
+
+	"github.com/webordinary/warmgate/proxy/route"
+	"github.com/webordinary/warmgate/session"
+)
+
+// guard refuses what no rule may see and repairs what only concerns this hop.
+// It returns the status and the cause of a refusal, or 0.
+func guard(r *http.Request, escapedPath string) (status int, err error) {
+	switch r.Method {
+	case http.MethodTrace, http.MethodConnect:
+		return http.StatusMethodNotAllowed, &session.InvalidError{Field: "method", Reason: r.Method + " is not served"}
+	}
+	if r.RequestURI == "*" || len(escapedPath) == 0 || escapedPath[0] != '/' {
+		return http.StatusBadRequest, &session.InvalidError{Field: "request target", Reason: "is not a path"}
+	}
+	if err := route.CheckPath(escapedPath); err != nil {
+		return http.StatusBadRequest, &session.InvalidError{Field: "path", Reason: err.Error()}
+	}
+	dropForeignUpgrade(r)
+	return 0, nil
+}
+
+// dropForeignUpgrade ignores the offer of any protocol but websocket, as RFC
+// 9110 7.8 allows: h2c would be a tunnel past every rule.
+func dropForeignUpgrade(r *http.Request) {
+	upgrade, ok := r.Header["Upgrade"]
+	if !ok || headerHasToken(upgrade, "websocket") && len(upgrade) == 1 {
+		return
+	}
+	delete(r.Header, "Upgrade")
+	delete(r.Header, "Http2-Settings")
+}
+
+// closesAfter reports whether the connection must not be used again: of a
+// chunked request net/http does not tell whether it had a Content-Length too,
+// and then the next bytes may not be a request (RFC 9112 6.1).
+func closesAfter(r *http.Request) bool {
+	return len(r.TransferEncoding) > 0 && r.ProtoMajor == 1
+}

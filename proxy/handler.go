@@ -1,0 +1,170 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"log"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/webordinary/warmgate/proxy/accesslog"
+	"github.com/webordinary/warmgate/proxy/problem"
+	"github.com/webordinary/warmgate/proxy/route"
+	"github.com/webordinary/warmgate/proxy/socket"
+	"github.com/webordinary/warmgate/proxy/warming"
+	"github.com/webordinary/warmgate/session"
+)
+
+// Sessions finds sessions.
+type Sessions interface {
+	// Lookup returns the session; ErrNotFound, ErrExpired (with the session), or
+	// ErrUnavailable. It is called for every request of a session rule.
+	Lookup(ctx context.Context, id session.ID) (session.Session, error)
+}
+
+// Backends wakes sessions.
+type Backends interface {
+	// Wake as in [session.Backends].
+	Wake(ctx context.Context, l *session.Live, w session.Wake) error
+	// Suspect tells that a target could not be reached or broke a connection.
+	Suspect(l *session.Live, t session.Target)
+}
+
+// Toucher records activity; it does not block.
+type Toucher interface {
+	Touch(l *session.Live, a session.Activity)
+}
+
+// Options are what a [Handler] works with. Routes, Sessions, Registry, Backends,
+// Toucher, Pages, Problems, Sockets and AccessLog are required.
+type Options struct {
+	Routes   *route.Table
+	Sessions Sessions
+	Registry *session.Registry
+	Backends Backends
+	Toucher  Toucher
+	Pages    *warming.Pages
+	Problems *problem.Pages
+	Sockets  *socket.Hub
+	// AccessLog takes one line a request.
+	AccessLog *accesslog.Logger
+	// Management serves rules with a management action; nil answers 404 there.
+	Management http.Handler
+	// TrustedProxies are believed what they say in X-Forwarded-*.
+	TrustedProxies []netip.Prefix
+	// Gone is where navigations to sessions that are over or unknown are
+	// redirected; empty means a 404 page.
+	Gone      string
+	Holds     HoldOptions
+	Budgets   BudgetOptions
+	Transport TransportOptions
+	// Metrics takes the metrics; nil means they are not published.
+	Metrics prometheus.Registerer
+	// Logger takes what is worth a line beside the access log; nil means nothing is.
+	Logger *slog.Logger
+}
+
+// Handler is the data plane's http.Handler. Safe for concurrent use.
+type Handler struct {
+	table      atomic.Pointer[routing]
+	sessions   Sessions
+	registry   *session.Registry
+	backends   Backends
+	toucher    Toucher
+	pages      *warming.Pages
+	problems   *problem.Pages
+	sockets    *socket.Hub
+	accessLog  *accesslog.Logger
+	management http.Handler
+	trusted    trust
+	gone       string
+	holds      *holds
+	budgets    *budgets
+	wakes      wakes
+	transport  *http.Transport
+	buffers    bufferPool
+	exchanges  sync.Pool
+	requestIDs *requestIDs
+	// viteWarning is given once; viteClient is reportViteClient, bound once.
+	viteWarning sync.Once
+	viteClient  func(found int)
+	metrics     *metrics
+	logger      *slog.Logger
+	errorLog    *log.Logger
+}
+
+// New returns a Handler. It starts nothing.
+func New(o Options) (*Handler, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	h := &Handler{
+		sessions: o.Sessions, registry: o.Registry, backends: o.Backends, toucher: o.Toucher,
+		pages: o.Pages, problems: o.Problems, sockets: o.Sockets, accessLog: o.AccessLog, management: o.Management,
+		trusted: o.TrustedProxies, gone: o.Gone,
+		holds:      newHolds(o.Holds.withDefaults()),
+		budgets:    newBudgets(o.Budgets.withDefaults()),
+		transport:  newTransport(o.Transport.withDefaults()),
+		requestIDs: newRequestIDs(),
+		logger:     o.Logger,
+		errorLog:   slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
+	}
+	h.metrics = newMetrics(o.Metrics, h)
+	h.viteClient = h.reportViteClient
+	h.exchanges.New = func() any { return newExchange(h) }
+	return h, h.SetRoutes(o.Routes)
+}
+
+// Close gives up the idle upstream connections.
+func (h *Handler) Close() { h.transport.CloseIdleConnections() }
+
+// ServeHTTP takes the request through its rule and writes its access line.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := h.exchanges.Get().(*exchange)
+	x.begin(w, r)
+	defer x.finish()
+	x.serve()
+}
+
+func (x *exchange) serve() {
+	if closesAfter(x.r) {
+		x.w.Header().Set("Connection", "close")
+	}
+	if status, err := guard(x.r, x.facts.Path); err != nil {
+		x.refuse(status, err)
+		return
+	}
+	routing := x.h.table.Load()
+	rule, ok := routing.table.Match(&x.facts)
+	if (!ok || rule.Default) && x.followHint() {
+		return
+	}
+	if !ok {
+		x.fail(errNoRule)
+		return
+	}
+	x.rule = rule
+	x.line.rule(rule)
+	switch action := rule.Action.(type) {
+	case *route.Session:
+		x.serveSession(action)
+	case *route.Forward:
+		x.serveForward(action, routing.groups[rule.Index()])
+	case *route.Static:
+		routing.files[rule.Index()].ServeHTTP(x.w, x.r)
+	case *route.Redirect:
+		x.serveRedirect(action)
+	case *route.FixedResponse:
+		x.serveFixed(action)
+	case *route.Management:
+		x.serveManagement()
+	}
+}
+
+// errNoRule: no rule takes the request; a table without a default rule says so.
+var errNoRule = errors.Join(errors.New("no route matches"), session.ErrNotFound)

@@ -1,0 +1,112 @@
+package proxy
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/webordinary/warmgate/proxy/prefix"
+	"github.com/webordinary/warmgate/proxy/route"
+	"github.com/webordinary/warmgate/session"
+)
+
+// rewriteSessionRequest makes a request's header fit for the session's site.
+func (x *exchange) rewriteSessionRequest(h http.Header) {
+	x.sessionHeader(h)
+	if x.rewriter = x.newRewriter(); x.rewriter != nil {
+		x.rewriter.Request(h, x.r.Host)
+	}
+	if !x.upstream.keepHost {
+		x.moveReferer(h)
+	}
+}
+
+// sessionHeader tells the site where it is mounted.
+func (x *exchange) sessionHeader(h http.Header) {
+	if x.identity.Prefix != "" {
+		h["X-Forwarded-Prefix"] = []string{x.identity.Prefix}
+	}
+}
+
+// newRewriter returns what keeps the site below its prefix, or nil where nothing
+// is to be rewritten.
+func (x *exchange) newRewriter() *prefix.Rewriter {
+	if x.identity.Prefix == "" || x.action.Prefix == route.PrefixKeep || x.action.NoRewrite {
+		return nil
+	}
+	rw, err := prefix.New(prefix.Options{Prefix: x.identity.Prefix + "/"})
+	if err != nil {
+		return nil // an id that cannot stand in HTML; package session admits none
+	}
+	return rw
+}
+
+// moveReferer puts the upstream's address in a Referer of this host, as in Host.
+func (x *exchange) moveReferer(h http.Header) {
+	if v := h.Get("Referer"); v != "" && sameOrigin(v, x.r.Host) {
+		_, rest, _ := cutScheme(v)
+		h.Set("Referer", "http://"+x.upstream.addr+rest[len(x.r.Host):])
+	}
+}
+
+// rewriteSessionResponse makes an answer of the session's site fit for the shared
+// host.
+func (x *exchange) rewriteSessionResponse(res *http.Response) {
+	if !x.upstream.keepHost {
+		x.moveLocation(res.Header)
+	}
+	if x.rewriter == nil {
+		// Of what path mode does, this protects the other sessions of the host.
+		if x.identity.Prefix != "" {
+			res.Header.Del("Service-Worker-Allowed")
+			res.Header.Del("Clear-Site-Data")
+		}
+		return
+	}
+	body, kind := x.rewriter.Response(prefix.Exchange{
+		Method: x.r.Method, Path: x.upstream.path, Host: x.r.Host, Dest: x.r.Header.Get("Sec-Fetch-Dest"),
+		ViteClient: x.h.viteClient,
+	}, res.StatusCode, res.Header, res.Body)
+	if kind != prefix.None {
+		res.Body, res.ContentLength = body, -1
+	}
+}
+
+// moveLocation makes a redirect to the upstream's own address one to this host.
+func (x *exchange) moveLocation(h http.Header) {
+	v := h.Get("Location")
+	if v == "" || !sameOrigin(v, x.upstream.addr) {
+		return
+	}
+	_, rest, _ := cutScheme(v)
+	path := rest[len(x.upstream.addr):]
+	if path == "" {
+		path = "/"
+	}
+	h.Set("Location", path)
+}
+
+// reportViteClient tells once when the dev server's client is not what path mode
+// knows.
+func (h *Handler) reportViteClient(found int) {
+	if found >= prefix.ViteConstants {
+		return
+	}
+	h.viteWarning.Do(func() {
+		h.logger.Warn("dev server's client is of an unknown version; links from its overlay may miss the prefix",
+			"constants_found", found, "constants_expected", prefix.ViteConstants)
+	})
+}
+
+// touch records what an answer of the session's site counts as: 2xx and 3xx
+// only, and streams for as long as they carry data.
+func (x *exchange) touch(res *http.Response) {
+	kind := activityKind(x.class)
+	if kind == "" || res.StatusCode >= 400 || res.StatusCode < 200 {
+		return
+	}
+	x.h.toucher.Touch(x.live, session.Activity{At: time.Now(), Kind: kind})
+	if res.ContentLength < 0 && strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream") {
+		res.Body = &touchingBody{ReadCloser: res.Body, live: x.live, toucher: x.h.toucher, last: time.Now()}
+	}
+}

@@ -1,0 +1,72 @@
+package proxy
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+
+	"github.com/webordinary/warmgate/proxy/route"
+	"github.com/webordinary/warmgate/proxy/static"
+)
+
+// routing is a rule table with what its actions need, by the rule's index. It is
+// immutable; a reload puts another one in its place.
+type routing struct {
+	table  *route.Table
+	groups []*targetGroup
+	files  []http.Handler
+}
+
+// SetRoutes puts another table in place; requests under way keep theirs.
+func (h *Handler) SetRoutes(t *route.Table) error {
+	r := &routing{table: t, groups: make([]*targetGroup, t.Len()), files: make([]http.Handler, t.Len())}
+	for rule := range t.Rules() {
+		switch action := rule.Action.(type) {
+		case *route.Forward:
+			if action.Pool != "" {
+				return fmt.Errorf("route %s: forward to a pool is not supported yet; name its urls", rule)
+			}
+			r.groups[rule.Index()] = newTargetGroup(action.URLs)
+		case *route.Static:
+			files, err := static.NewFolder(action.Dir, static.Options{
+				Fallback: action.Fallback, CacheControl: action.CacheControl,
+			}, h.logger)
+			if err != nil {
+				return fmt.Errorf("route %s: %w", rule, err)
+			}
+			r.files[rule.Index()] = files
+		}
+	}
+	h.table.Store(r)
+	return nil
+}
+
+// targetGroup is a set of fixed addresses, taken in turn.
+type targetGroup struct {
+	targets []fixedTarget
+	next    atomic.Uint64
+}
+
+type fixedTarget struct{ scheme, addr string }
+
+func newTargetGroup(urls []string) *targetGroup {
+	g := &targetGroup{}
+	for _, raw := range urls {
+		u, err := url.Parse(raw)
+		if err != nil {
+			continue // package route has checked them
+		}
+		t := fixedTarget{scheme: u.Scheme, addr: u.Host}
+		if u.Port() == "" {
+			t.addr = net.JoinHostPort(u.Hostname(), publicPort("", u.Scheme == "https"))
+		}
+		g.targets = append(g.targets, t)
+	}
+	return g
+}
+
+func (g *targetGroup) pick() fixedTarget {
+	return g.targets[int((g.next.Add(1)-1)%uint64(len(g.targets)))]
+}
