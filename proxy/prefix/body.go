@@ -81,8 +81,10 @@ func (b *body) give(p []byte) int {
 
 // fill reads once from the source and has the outcome scanned.
 func (b *body) fill() {
-	b.buf = b.buf[:copy(b.buf, b.buf[b.done:])]
-	b.done, b.pos = 0, 0
+	if b.done > 0 {
+		b.buf = b.buf[:copy(b.buf, b.buf[b.done:])]
+		b.done, b.pos = 0, 0
+	}
 	if cap(b.buf)-len(b.buf) < firstBuffer/4 {
 		b.buf = append(make([]byte, 0, 2*cap(b.buf)), b.buf...)
 	}

@@ -5,22 +5,23 @@ import (
 	"html"
 )
 
-// finder appends the insertions that one attribute value needs; offsets are relative to v.
-type finder func(v []byte, edits []edit) []edit
+// finder appends the insertions that one attribute value needs; offsets are relative to v. Finders are
+// method expressions, which cost no allocation.
+type finder func(s *site, v []byte, edits []edit) []edit
 
 // inAttribute runs find over an attribute value as the browser decodes it, and moves the insertions to
 // the raw bytes, which begin at offset at.
-func inAttribute(raw []byte, at int, edits []edit, find finder) []edit {
+func (s *site) inAttribute(raw []byte, at int, edits []edit, find finder) []edit {
 	n := len(edits)
 	if bytes.IndexByte(raw, '&') < 0 {
-		edits = find(raw, edits)
+		edits = find(s, raw, edits)
 		for i := n; i < len(edits); i++ {
 			edits[i].at += at
 		}
 		return edits
 	}
 	text, origin := decodeEntities(raw)
-	edits = find(text, edits)
+	edits = find(s, text, edits)
 	for i := n; i < len(edits); i++ {
 		edits[i].at = at + origin[edits[i].at]
 	}

@@ -252,9 +252,8 @@ func (z *htmlScanner) base(data []byte) {
 // attributes patches the addresses in a start tag.
 func (z *htmlScanner) attributes(data []byte, e element) {
 	for _, a := range z.tag.list() {
-		find := z.finder(a.kind, e, data)
-		if find != nil {
-			z.edits = inAttribute(data[a.from:a.to], z.pos+a.from, z.edits, find)
+		if find := z.finder(a.kind, e, data); find != nil {
+			z.edits = z.site.inAttribute(data[a.from:a.to], z.pos+a.from, z.edits, find)
 			continue
 		}
 		if a.kind == attrContent && e == elMeta && z.tag.is(data, attrName, "referrer") {
@@ -271,18 +270,18 @@ func (z *htmlScanner) finder(kind attrKind, e element, data []byte) finder {
 	switch kind {
 	case attrAction, attrBackground, attrBeforeHydrationURL, attrComponentURL, attrFormaction, attrHref,
 		attrPoster, attrRendererURL, attrSrc, attrXlinkHref:
-		return z.site.address
+		return (*site).address
 	case attrSrcset, attrImagesrcset:
-		return z.site.srcset
+		return (*site).srcset
 	case attrStyle:
-		return z.site.style
+		return (*site).style
 	case attrData:
 		if e == elObject {
-			return z.site.address
+			return (*site).address
 		}
 	case attrContent:
 		if e == elMeta && z.tag.is(data, attrHTTPEquiv, "refresh") {
-			return z.site.refresh
+			return (*site).refresh
 		}
 	}
 	return nil
