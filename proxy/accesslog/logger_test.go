@@ -201,7 +201,7 @@ func TestPanic(t *testing.T) {
 		}))
 		func() {
 			defer func() {
-				if v := recover(); v != http.ErrAbortHandler {
+				if v, _ := recover().(error); !errors.Is(v, http.ErrAbortHandler) {
 					t.Errorf("recover() = %v, want the handler's panic", v)
 				}
 			}()

@@ -3,6 +3,7 @@ package route
 import (
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -78,12 +79,7 @@ func (c *condition) holdsHost(hostport string) bool {
 }
 
 func (c *condition) holdsMethod(method string) bool {
-	for _, m := range c.want {
-		if m == method {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(c.want, method)
 }
 
 func (c *condition) holdsHeader(values []string) bool {

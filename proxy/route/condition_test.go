@@ -109,11 +109,13 @@ func TestConditions(t *testing.T) {
 		{"header without control characters", header("X-Y", "ab"), with("X-Y", "a\tb"), true},
 		{"header backslash is a literal", header("X-Y", `a\*`), with("X-Y", `a\b`), true},
 		{
-			"header regex", Conditions{Headers: []HeaderCondition{{Name: "X-Y", Patterns: Patterns{Regex: []string{"^a+$"}}}}},
+			"header regex",
+			Conditions{Headers: []HeaderCondition{{Name: "X-Y", Patterns: Patterns{Regex: []string{"^a+$"}}}}},
 			with("X-Y", "AAA"), true,
 		},
 		{
-			"headers AND", Conditions{Headers: []HeaderCondition{
+			"headers AND",
+			Conditions{Headers: []HeaderCondition{
 				{Name: "X-Y", Patterns: Patterns{Values: []string{"a"}}},
 				{Name: "X-Y", Patterns: Patterns{Values: []string{"b"}}},
 			}},
@@ -146,7 +148,8 @@ func TestConditions(t *testing.T) {
 		{"source unknown", Conditions{SourceIPs: []string{"0.0.0.0/0", "::/0"}}, &Request{Path: "/"}, false},
 
 		{
-			"AND of types", Conditions{Path: Patterns{Values: []string{"/a"}}, Methods: []string{"GET"}},
+			"AND of types",
+			Conditions{Path: Patterns{Values: []string{"/a"}}, Methods: []string{"GET"}},
 			&Request{Method: "POST", Path: "/a"}, false,
 		},
 		{

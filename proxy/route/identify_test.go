@@ -49,11 +49,16 @@ func TestIdentify(t *testing.T) {
 		{"host with more labels", host, "/*", get("a.demo.preview.example.com/"), none},
 		{"host longer", host, "/*", get("demo.preview.example.com.evil/"), none},
 		{
-			"host with text around", Session{Pool: "p", ID: []IDSource{"host:pr-{id}-x.example.com"}}, "/*",
-			get("pr-demo-x.example.com/"), result{Identity{"demo", "", "/"}, true},
+			"host with text around",
+			Session{Pool: "p", ID: []IDSource{"host:pr-{id}-x.example.com"}},
+			"/*",
+			get("pr-demo-x.example.com/"),
+			result{Identity{"demo", "", "/"}, true},
 		},
 		{
-			"host with text around, no id", Session{Pool: "p", ID: []IDSource{"host:pr-{id}-x.example.com"}}, "/*",
+			"host with text around, no id",
+			Session{Pool: "p", ID: []IDSource{"host:pr-{id}-x.example.com"}},
+			"/*",
 			get("pr--x.example.com/"), none,
 		},
 
@@ -67,16 +72,25 @@ func TestIdentify(t *testing.T) {
 		{"header absent", api, "/api/*", get("h/api/x"), none},
 		{"only a hint", Session{Pool: "p", ID: []IDSource{"hint"}}, "/preview/*", get("h/preview/x"), none},
 		{
-			"first source wins", Session{Pool: "p", ID: []IDSource{"path", "header:X-Session-ID"}}, "/s/*",
-			header(get("h/s/one/x"), "X-Session-Id", "two"), result{Identity{"one", "/s/one", "/x"}, true},
+			"first source wins",
+			Session{Pool: "p", ID: []IDSource{"path", "header:X-Session-ID"}},
+			"/s/*",
+			header(get("h/s/one/x"), "X-Session-Id", "two"),
+			result{Identity{"one", "/s/one", "/x"}, true},
 		},
 		{
-			"second source", Session{Pool: "p", ID: []IDSource{"path", "header:X-Session-ID"}}, "/s/*",
-			header(get("h/s/"), "X-Session-Id", "two"), result{Identity{"two", "", "/s/"}, true},
+			"second source",
+			Session{Pool: "p", ID: []IDSource{"path", "header:X-Session-ID"}},
+			"/s/*",
+			header(get("h/s/"), "X-Session-Id", "two"),
+			result{Identity{"two", "", "/s/"}, true},
 		},
 		{
-			"header under a name", Session{Pool: "p", ID: []IDSource{"path", "header:X-Client:{client}"}, Template: "{client}#{id}"}, "/s/*",
-			header(get("h/s/t/x"), "X-Client", "acme"), result{Identity{"acme#t", "/s/t", "/x"}, true},
+			"header under a name",
+			Session{Pool: "p", ID: []IDSource{"path", "header:X-Client:{client}"}, Template: "{client}#{id}"},
+			"/s/*",
+			header(get("h/s/t/x"), "X-Client", "acme"),
+			result{Identity{"acme#t", "/s/t", "/x"}, true},
 		},
 	}
 	for _, tt := range tests {

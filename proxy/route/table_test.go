@@ -1,6 +1,7 @@
 package route
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -206,7 +207,7 @@ func TestNewTableReportsEveryMistake(t *testing.T) {
 				}
 			}
 			for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
-				if re, ok := e.(*RuleError); !ok || re.Rule == "" || re.Field == "" || re.Index >= len(tt.rules) {
+				if re, ok := errors.AsType[*RuleError](e); !ok || re.Rule == "" || re.Field == "" || re.Index >= len(tt.rules) {
 					t.Errorf("%#v is no RuleError that names its place", e)
 				}
 			}
