@@ -153,10 +153,10 @@ type status struct {
 	PreviewURL string `json:"previewUrl"`
 }
 
-// activate makes a session of the client and returns its id.
+// activate makes a session of the client, asleep until its first visit, and returns its id.
 func (s *server) activate(t *testing.T, client string) string {
 	t.Helper()
-	got := s.manage(t, http.MethodPost, "activate", map[string]string{"clientId": client, "userId": "tester"})
+	got := s.manage(t, http.MethodPost, "activate", map[string]any{"clientId": client, "userId": "tester", "wake": false})
 	if want := s.base(got.SessionID); got.PreviewURL != want {
 		t.Errorf("previewUrl = %q, want %q", got.PreviewURL, want)
 	}
