@@ -214,6 +214,32 @@ func TestPanic(t *testing.T) {
 	}
 }
 
+// The line of a connection that was taken over comes when it ends, although the
+// handler's record is long used again.
+func TestDetach(t *testing.T) {
+	for _, format := range []Format{JSON, ALB} {
+		var out bytes.Buffer
+		l := newLogger(t, &out, Options{Format: format})
+		rec, _ := l.Begin(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/socket", nil))
+		rec.SessionID, rec.Target = "demo", "10.0.0.1:4321"
+		late := l.Detach(rec)
+		rec.Skip = true
+		l.End(rec)
+		late.SetStatus(http.StatusSwitchingProtocols)
+		late.AddTraffic(3, 4)
+		l.End(late)
+		_ = l.Close()
+		if format == JSON {
+			got := fields(t, out.String())
+			if got["path"] != "/socket" || got["session_id"] != "demo" || got["status"] != 101.0 || got["bytes_in"] != 3.0 || got["bytes_out"] != 4.0 {
+				t.Errorf("line = %v", got)
+			}
+		} else if f := splitALB(out.String()); len(f) != 33 || f[0] != "ws" || f[4] != "10.0.0.1:4321" {
+			t.Errorf("line = %q", out.String())
+		}
+	}
+}
+
 func TestUnknownFormat(t *testing.T) {
 	if _, err := New(io.Discard, Options{Format: "xml"}, slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("New with format xml = nil, want an error")

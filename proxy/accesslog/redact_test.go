@@ -61,6 +61,12 @@ func TestEscapes(t *testing.T) {
 	}
 }
 
+func TestTruncateKeepsCharactersWhole(t *testing.T) {
+	if got, cut := truncate("aä", 2); got != "a" || !cut {
+		t.Errorf("truncate = %q, %v, want a, true", got, cut)
+	}
+}
+
 func TestAppendSeconds(t *testing.T) {
 	tests := []struct {
 		d      time.Duration

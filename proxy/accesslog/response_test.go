@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 // begin wraps w as for a GET request.
@@ -92,6 +93,9 @@ func TestReadFromReachesTheServer(t *testing.T) {
 func TestControllerReachesTheServer(t *testing.T) {
 	_, w := begin(t, nullWriter{http.Header{}})
 	rc := http.NewResponseController(w)
+	if err := rc.SetReadDeadline(time.Now()); !errors.Is(err, http.ErrNotSupported) {
+		t.Errorf("SetReadDeadline() = %v, want %v", err, http.ErrNotSupported)
+	}
 	if err := rc.Flush(); !errors.Is(err, http.ErrNotSupported) {
 		t.Errorf("Flush() = %v, want %v", err, http.ErrNotSupported)
 	}

@@ -45,6 +45,11 @@ func TestPathCondition(t *testing.T) {
 		{"/", "/", true},
 		{"/?", "/", false},
 		{"/**", "/", true},
+		{"/*/area-1/*", "/x-y/area-2/area-1/z", true}, // the rare byte alone is not enough
+		{"/*/area-1/*", "/x-y/area-2/z", false},
+		{"/*-ab*", "/x-", false},
+		{"/*b?d*", "/abcabcde", true},
+		{"/*b?d*", "/abcabce", false},
 	}
 	for _, tt := range tests {
 		table := newTable(t, Rule{Priority: 1, Conditions: Conditions{Path: Patterns{Values: []string{tt.pattern}}}, Action: fixed()})

@@ -58,8 +58,19 @@ func TestMatchWithoutDefault(t *testing.T) {
 	if r, ok := table.Match(get("h/b")); ok {
 		t.Errorf("Match = %v, want none", r)
 	}
+	if got := table.Explain(get("h/b")); len(got) != table.Len() || got[0].Matched {
+		t.Errorf("Explain = %+v, want one rule that does not match", got)
+	}
 	if r, ok := newTable(t).Match(get("h/b")); ok {
 		t.Errorf("Match in an empty table = %v, want none", r)
+	}
+}
+
+func TestRuleString(t *testing.T) {
+	for want, r := range map[string]Rule{"a": {Name: "a", Priority: 1}, "7": {Priority: 7}, "default": {Default: true}} {
+		if got := r.String(); got != want {
+			t.Errorf("String() = %q, want %q", got, want)
+		}
 	}
 }
 
@@ -178,6 +189,8 @@ func TestNewTableReportsEveryMistake(t *testing.T) {
 		}})}, []string{
 			"forward.port: belongs", `"a:80": must begin`, `"ftp://a"`, `"http://": has no host`, "password", `"http://a/x": must end`, `"http://a?q"`, "is no URL",
 		}},
+		{"host mode", []Rule{action(&Forward{Pool: "p", Host: "x"})}, []string{`forward.host: "x" is neither`}},
+		{"session host mode", []Rule{session(Session{Pool: "p", Host: "x"}, paths("/s/*"))}, []string{`session.host: "x" is neither`}},
 		{"static", []Rule{action(&Static{CacheControl: "a\r\nb"})}, []string{"static: needs either", "static.cache_control"}},
 		{"fixed", []Rule{action(&FixedResponse{StatusCode: 301, ContentType: "text"})}, []string{"fixed_response.status_code: 301"}},
 		{"fixed body", []Rule{action(&FixedResponse{StatusCode: 204, ContentType: "a/b;\r\n", Body: "x"})}, []string{"fixed_response.body", "fixed_response.content_type"}},
