@@ -74,6 +74,7 @@ func (x *exchange) begin(w http.ResponseWriter, r *http.Request) {
 	x.r = r
 	x.origin = x.h.trusted.originOf(r)
 	x.facts = route.FromHTTP(r, x.origin.client)
+	dropForeignUpgrade(r)
 	x.class = classify(r)
 	x.line.RequestID = x.h.requestIDs.next()
 	if x.origin.trusted {

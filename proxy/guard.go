@@ -7,8 +7,7 @@ import (
 	"github.com/webordinary/warmgate/session"
 )
 
-// guard refuses what no rule may see and repairs what only concerns this hop.
-// It returns the status and the cause of a refusal, or 0.
+// guard refuses what no rule may see. It returns the status and the cause of a refusal, or 0.
 func guard(r *http.Request, escapedPath string) (status int, err error) {
 	switch r.Method {
 	case http.MethodTrace, http.MethodConnect:
@@ -20,7 +19,6 @@ func guard(r *http.Request, escapedPath string) (status int, err error) {
 	if err := route.CheckPath(escapedPath); err != nil {
 		return http.StatusBadRequest, &session.InvalidError{Field: "path", Reason: err.Error()}
 	}
-	dropForeignUpgrade(r)
 	return 0, nil
 }
 
