@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/webordinary/warmgate/proxy/page"
 	"github.com/webordinary/warmgate/session"
 )
 
@@ -38,7 +39,7 @@ func newContent(v View, r *http.Request, now time.Time) content {
 	c := content{
 		View: v, state: st, Method: r.Method, To: r.URL.RequestURI(),
 		Row: newRow(st), Usually: usually(v.Backend.Estimate),
-		Wait: int((st.RetryIn + 999) / 1000),
+		Wait: page.Seconds(time.Duration(st.RetryIn) * time.Millisecond),
 	}
 	for _, r := range c.Row {
 		if r.State == stepNow {

@@ -15,6 +15,7 @@
   let reached = [] // [{phase, at}]
   let over = false // nothing more to wait for
   let away = false // left, perhaps into the back-forward cache
+  let asleep = 0 // since when nothing is being started
   let source, timer, turn = 0
   let streams = 'EventSource' in window // false once they do not get through
 
@@ -24,7 +25,7 @@
     over = true
     stop()
     main.classList.add('ended')
-    main.querySelector('h1').textContent = $(id).dataset.title
+    main.querySelector('h1').textContent = document.title = $(id).dataset.title
     $('end').replaceChildren($(id).content.cloneNode(true))
     if (!resend) $('end').querySelector('a').onclick = () => { location.reload(); return false } // keeps the fragment
   }
@@ -105,7 +106,10 @@
     const stay = page === 'failed' ? ['failed', 'asleep'] : [...starting, 'asleep']
     if (!stay.includes(s.phase)) return leave()
     show(s)
-    if (page === 'warming' && s.phase === 'asleep') end('asleep') // only a person wakes it
+    // Only a person wakes it. But a proxy that has just been started may not know of
+    // the start yet: give it a moment.
+    asleep = s.phase === 'asleep' ? asleep || performance.now() : 0
+    if (page === 'warming' && asleep && performance.now() - asleep > 5000) end('asleep')
   }
 
   // --- how it is learnt ---
