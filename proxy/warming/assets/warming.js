@@ -43,7 +43,7 @@
     p90 = s.p90 || 0
     retryAt = performance.now() + (s.retryIn || 0)
     lines(s.log)
-    if (page !== 'warming' || !starting.includes(s.phase)) return
+    if (page === 'failed') return
     reached = s.steps
     const current = steps.findIndex(li => li.dataset.phase === s.phase)
     steps.forEach((li, i) => {
@@ -105,11 +105,14 @@
     if (over) return
     const stay = page === 'failed' ? ['failed', 'asleep'] : [...starting, 'asleep']
     if (!stay.includes(s.phase)) return leave()
-    show(s)
+    if (page === 'failed' || s.phase !== 'asleep') {
+      asleep = 0
+      return show(s)
+    }
     // Only a person wakes it. But a proxy that has just been started may not know of
     // the start yet: give it a moment.
-    asleep = s.phase === 'asleep' ? asleep || performance.now() : 0
-    if (page === 'warming' && asleep && performance.now() - asleep > 5000) end('asleep')
+    asleep ||= performance.now()
+    if (performance.now() - asleep > 5000) end('asleep')
   }
 
   // --- how it is learnt ---
@@ -154,12 +157,16 @@
     over = !!$('end').firstChild
     listen()
   })
-  document.addEventListener('visibilitychange', listen)
   // The fragment never reaches the server; the form's redirect inherits it.
   document.querySelector('form')?.addEventListener('submit', e => { e.target.action += location.hash })
 
-  // A sandboxed frame has no origin: neither stream nor call gets through.
-  if (self.origin === 'null' && !resend) { over = true; setTimeout(() => location.reload(), 3000) } else listen()
+  // In a sandboxed frame, which has no origin, neither stream nor call gets through.
+  if (self.origin !== 'null') {
+    document.addEventListener('visibilitychange', listen)
+    listen()
+  } else if (page === 'warming' && !resend) {
+    setTimeout(() => location.reload(), 3000)
+  }
   tick()
   setInterval(tick, 250)
 })()
