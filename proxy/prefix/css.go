@@ -47,8 +47,7 @@ func (c *cssScanner) scan(data []byte, final bool, edits []edit) (int, []edit) {
 		case cssURL:
 			n = c.openURL(data[i:])
 		case cssAddress:
-			var at int
-			if n, at = c.address(data[i:], final); at >= 0 {
+			if at := c.address(data[i:], final); at >= 0 {
 				edits = append(edits, edit{i + at, c.site.mount})
 			}
 		}
@@ -146,13 +145,13 @@ func (c *cssScanner) openURL(data []byte) int {
 	return n
 }
 
-// address judges an address by its head and leaves the reading of it to rest: n is always 0. at is where
-// the mount belongs, or -1.
-func (c *cssScanner) address(data []byte, final bool) (n, at int) {
+// address judges an address by its head, once that is complete, and leaves the reading of it to rest. It
+// returns where the mount belongs, or -1.
+func (c *cssScanner) address(data []byte, final bool) int {
 	head := data[:min(len(data), addressHead)]
 	end := c.end(head)
 	if end < 0 && len(head) < addressHead && !final {
-		return 0, -1
+		return -1
 	}
 	if end >= 0 {
 		head = head[:end]
@@ -161,7 +160,7 @@ func (c *cssScanner) address(data []byte, final bool) (n, at int) {
 	if c.quote == ')' {
 		c.state = cssURLRest
 	}
-	return 0, c.site.offset(head)
+	return c.site.offset(head)
 }
 
 // end returns the offset of the byte that ends the string or address, or -1.

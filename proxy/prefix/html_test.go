@@ -237,3 +237,24 @@ func TestHTMLStreams(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestHostile repeats fragments that leave everything open. Byte by byte must give the same as in one piece.
+func TestHostile(t *testing.T) {
+	for _, part := range []string{
+		`<`, `<a `, `<a>`, `<!--`, `-->`, `<!--<script>`, `<script><!--<script>`, `<style>`, `url(`, `@import "`, `\`, `<noscript>`,
+		`<noscript></noscript>`, `<svg>`, `<svg><title>`, `<svg><p>`, `</svg>`, `<astro-island>`, `<a style="&amp;`, `<a srcset=",`,
+		`<script type=importmap>{"imports":{"/a":"/b"}}</script>`, `<svg><![CDATA[`, `<x src=/a `, `</script`, `<title></titl`,
+	} {
+		for _, opened := range []string{"", "<style>", "<script>", `<a style="`} {
+			in := opened + strings.Repeat(part, 3000)
+			out := rewritten(t, in, newHTMLScanner(testSite(), head{navigated: true}))
+			slow, err := io.ReadAll(newBody(io.NopCloser(iotest.OneByteReader(strings.NewReader(in))), newHTMLScanner(testSite(), head{navigated: true})))
+			if err != nil || string(slow) != out {
+				t.Errorf("%q and many %q: byte by byte differs, %v", opened, part, err)
+			}
+			if len(out) < len(in) {
+				t.Errorf("%q and many %q: %d bytes became %d", opened, part, len(in), len(out))
+			}
+		}
+	}
+}
