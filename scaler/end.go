@@ -1,0 +1,62 @@
+package scaler
+
+import (
+	"context"
+	"errors"
+
+	"github.com/webordinary/warmgate/session"
+)
+
+// Release implements [session.Backends].
+func (s *Scaler) Release(l *session.Live) {
+	e := s.track(l)
+	defer s.untrack(e)
+	s.conclusion(e, ended)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.refs++
+	s.crew.spawn(func() {
+		defer s.untrack(e)
+		s.drained(e)
+		if e.enter(s.background) == nil {
+			defer e.leave()
+			s.complete(s.background, e)
+		}
+	})
+}
+
+// end ends a session of our own accord. Its lane is held.
+func (s *Scaler) end(ctx context.Context, e *tracked, cause string) {
+	err := s.insist(ctx, e, session.DrainChange(cause))
+	if err != nil && !errors.Is(err, session.ErrExpired) {
+		s.log.Warn("cannot end a session", "session_id", e.live.ID(), "error", err)
+		return
+	}
+	s.conclusion(e, ended)
+	s.complete(ctx, e)
+}
+
+// complete writes that a draining session has ended. What cannot be written now
+// the reconcile finds again.
+func (s *Scaler) complete(ctx context.Context, e *tracked) {
+	rec, err := s.store.Session(ctx, e.live.ID())
+	if err == nil && rec.Status != session.Draining {
+		return // somebody else was faster, or the id is used anew
+	}
+	s.conclusion(e, ended) // a wake may have come between
+	if err == nil {
+		err = s.insist(ctx, e, session.EndChange(rec.Cause))
+	}
+	if err != nil && !errors.Is(err, session.ErrExpired) && !errors.Is(err, session.ErrNotFound) && ctx.Err() == nil {
+		s.log.Warn("cannot complete the end of a session", "session_id", e.live.ID(), "error", err)
+	}
+}
+
+// conclusion shows the mode and lets the session's task go once its requests are
+// through.
+func (s *Scaler) conclusion(e *tracked, m mode) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.set(e, m)
+	s.detach(e, true)
+}

@@ -1,0 +1,191 @@
+package scaler
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/webordinary/warmgate/session"
+)
+
+// Pool is the configuration of one unit of scaling. Name, Key and Driver are
+// required. Where its tasks listen is its driver's affair.
+type Pool struct {
+	// Name is what records and metrics call it.
+	Name string
+	// Key is a template of {client} and {session}: sessions with the same key
+	// share tasks; with {session} each has one task of its own.
+	Key string
+	// Driver starts this pool's tasks, and no other's.
+	Driver Driver
+	// Base is the template, of {client} and {session}, of the URL path below
+	// which the tasks serve their sites, with a slash at both ends. Empty means
+	// "/": the prefix is stripped, or there is none.
+	Base string
+	// Steps of a pool whose sessions share tasks; of no meaning with {session}
+	// in the key. Nil means {1: 1}.
+	Steps Steps
+	// Cooldown is how long a shared pool has to have too many tasks before any
+	// is stopped. Zero means 60 s.
+	Cooldown time.Duration
+	// Maximum bounds the tasks of this pool. Zero means 20.
+	Maximum int
+	// StartTimeout bounds a start, from being asked for to the first answer.
+	// Zero means 120 s.
+	StartTimeout time.Duration
+	// Probe asks for readiness.
+	Probe Probe
+	// PollInterval is how often a driver without a signal is asked for its
+	// tasks. Zero means 1 s.
+	PollInterval time.Duration
+}
+
+func (p Pool) withDefaults() Pool {
+	for _, d := range []struct {
+		value *time.Duration
+		or    time.Duration
+	}{{&p.Cooldown, time.Minute}, {&p.StartTimeout, 2 * time.Minute}, {&p.PollInterval, time.Second}} {
+		if *d.value == 0 {
+			*d.value = d.or
+		}
+	}
+	if p.Steps == nil {
+		p.Steps = Steps{1: 1}
+	}
+	if p.Maximum == 0 {
+		p.Maximum = 20
+	}
+	if p.Base == "" {
+		p.Base = "/"
+	}
+	if p.Probe.Path == "" {
+		p.Probe.Path = "{base}"
+	}
+	return p
+}
+
+// Validate reports every mistake as an [*session.InvalidError] whose field is
+// the key below the pool. Zero values are none.
+func (p Pool) Validate() error {
+	p = p.withDefaults()
+	var errs []error
+	invalid := func(field, format string, args ...any) {
+		errs = append(errs, &session.InvalidError{Field: field, Reason: fmt.Sprintf(format, args...)})
+	}
+	if p.Name == "" {
+		invalid("name", "is empty")
+	}
+	if p.Key == "" {
+		invalid("key", "is empty")
+	}
+	if p.Driver == nil {
+		invalid("driver", "is missing")
+	}
+	for field, template := range map[string]string{"key": p.Key, "base": p.Base} {
+		if _, err := Expand(template, sessionVariables("s", "c")); err != nil {
+			invalid(field, "%v", err)
+		}
+	}
+	if _, err := Expand(p.Probe.Path, probeVariables(TaskSpec{})); err != nil {
+		invalid("probe.path", "%v", err)
+	}
+	if !strings.HasPrefix(p.Base, "/") || !strings.HasSuffix(p.Base, "/") {
+		invalid("base", "must begin and end with a slash")
+	}
+	if !strings.HasPrefix(p.Probe.Path, "/") && !strings.HasPrefix(p.Probe.Path, "{base}") {
+		invalid("probe.path", "must begin with a slash or {base}")
+	}
+	if p.Cooldown < 0 || p.StartTimeout < 0 || p.PollInterval < 0 || p.Maximum < 0 {
+		invalid("pool", "has a negative limit")
+	}
+	if err := p.Steps.Validate(); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// probeVariables resolves the variables of a probe's path.
+func probeVariables(spec TaskSpec) func(string) (string, bool) {
+	ids := sessionVariables(spec.SessionID, spec.ClientID)
+	return func(name string) (string, bool) {
+		if name == "base" {
+			return spec.Base, true
+		}
+		return ids(name)
+	}
+}
+
+// pool is a Pool at work. The fields from groups on are guarded by [Scaler].mu.
+type pool struct {
+	Pool
+	policy policy
+	// dedicated: each session has a task of its own.
+	dedicated bool
+	// looking serializes asking the driver, so that an older list never
+	// overwrites a newer one.
+	looking sync.Mutex
+
+	groups map[string]*group
+	tasks  map[*task]struct{}
+	byID   map[string]*task
+	// unknown are tasks that the driver lists and nobody here has started.
+	unknown map[string]*stranger
+	// registered counts task identities learnt; see look.
+	registered int64
+	// reserved places for tasks whose session is just being woken.
+	reserved int
+	past     history
+}
+
+// stranger is a task that nobody here has started.
+type stranger struct {
+	Task
+	since time.Time
+}
+
+func newPool(config Pool) *pool {
+	config = config.withDefaults()
+	return &pool{
+		Pool: config, policy: policy{steps: config.Steps, cooldown: config.Cooldown},
+		dedicated: strings.Contains(config.Key, "{session}"),
+		groups:    make(map[string]*group), tasks: make(map[*task]struct{}),
+		byID: make(map[string]*task), unknown: make(map[string]*stranger),
+	}
+}
+
+// spec returns what a task for the session would be started for; its token
+// names the n-th task that this start of the session has caused.
+func (p *pool) spec(s *session.Session, n int) TaskSpec {
+	value := sessionVariables(s.ID, s.ClientID)
+	key, _ := Expand(p.Key, value) // Validate has checked the templates
+	base, _ := Expand(p.Base, value)
+	return TaskSpec{
+		Pool: p.Name, Key: key, SessionID: s.ID, ClientID: s.ClientID, Base: base,
+		Token: fmt.Sprintf("%s/%s/%s/%d/%d", p.Name, key, s.ID, s.Generation, n),
+	}
+}
+
+// room returns nil if one more task may be started for the group, a
+// [*session.RefusedError] otherwise. A task of a dedicated group that is on its
+// way out makes place for its successor.
+func (p *pool) room(key string) error {
+	n := p.count()
+	if g := p.groups[key]; g != nil && p.dedicated {
+		n -= len(g.tasks)
+	}
+	if n < p.Maximum {
+		return nil
+	}
+	return &session.RefusedError{
+		What:       fmt.Sprintf("pool %s runs all of the %d tasks that it may", p.Name, p.Maximum),
+		RetryAfter: capacityRetry,
+	}
+}
+
+// capacityRetry is when to ask again after a ceiling was reached.
+const capacityRetry = 10 * time.Second
+
+// count returns the tasks that run or are about to.
+func (p *pool) count() int { return len(p.tasks) + p.reserved }

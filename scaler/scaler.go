@@ -1,0 +1,195 @@
+package scaler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/webordinary/warmgate/session"
+)
+
+var _ session.Backends = (*Scaler)(nil)
+
+// Options are what a [Scaler] works with. Store, Records, Registry, Extender,
+// Pools, Logger and Metrics are required.
+type Options struct {
+	Store    session.Store
+	Records  session.Records
+	Registry *session.Registry
+	Extender session.Extender
+	Pools    []Pool
+	// DefaultPool serves records that name none. Empty means the first pool.
+	DefaultPool string
+	// MaxTasks bounds the tasks of all pools together. Zero means 50.
+	MaxTasks int
+	// StopGrace is the time between the two steps of stopping: as long as
+	// another replica may act on an older record (cache age and clock skew).
+	// Zero means 5 s.
+	StopGrace time.Duration
+	// DrainTimeout bounds the wait for the last requests before a task is
+	// stopped. Zero means 30 s.
+	DrainTimeout time.Duration
+	// Retention is how long the records of ended sessions are kept. Zero means 24 h.
+	Retention time.Duration
+	// SweepInterval is how often awake sessions are looked at. Zero means 1 s.
+	SweepInterval time.Duration
+	// ReconcileInterval is how often store, drivers and memory are compared.
+	// Zero means 30 s.
+	ReconcileInterval time.Duration
+	// JanitorInterval is how often sleeping and ended records are looked
+	// through. Zero means 5 min.
+	JanitorInterval time.Duration
+	// Dial connects to targets, for probes. Nil means a [net.Dialer].
+	Dial    DialFunc
+	Logger  *slog.Logger
+	Metrics prometheus.Registerer
+}
+
+func (o Options) withDefaults() Options {
+	for _, d := range []struct {
+		value *time.Duration
+		or    time.Duration
+	}{
+		{&o.StopGrace, 5 * time.Second},
+		{&o.DrainTimeout, 30 * time.Second},
+		{&o.Retention, 24 * time.Hour},
+		{&o.SweepInterval, time.Second},
+		{&o.ReconcileInterval, 30 * time.Second},
+		{&o.JanitorInterval, 5 * time.Minute},
+	} {
+		if *d.value == 0 {
+			*d.value = d.or
+		}
+	}
+	if o.MaxTasks == 0 {
+		o.MaxTasks = 50
+	}
+	if o.DefaultPool == "" && len(o.Pools) > 0 {
+		o.DefaultPool = o.Pools[0].Name
+	}
+	if o.Dial == nil {
+		o.Dial = (&net.Dialer{}).DialContext
+	}
+	return o
+}
+
+// Scaler gives sessions their tasks and takes them away. Safe for concurrent
+// use. Call [Scaler.Recover], then [Scaler.Run] beside serving, then
+// [Scaler.Shutdown].
+type Scaler struct {
+	store        session.Store
+	records      session.Records
+	registry     *session.Registry
+	clocks       session.Clocks
+	extender     session.Extender
+	pools        map[string]*pool
+	defaultPool  string
+	maxTasks     int
+	stopGrace    time.Duration
+	drainTimeout time.Duration
+	retention    time.Duration
+	sweepEvery   time.Duration
+	compareEvery time.Duration
+	janitorEvery time.Duration
+	prober       *prober
+	log          *slog.Logger
+	metrics      *metrics
+
+	// background ends at Shutdown: what Wake begins outlives who called it.
+	background context.Context
+	shut       context.CancelFunc
+	crew       crew
+
+	// mu guards all state in memory. It is never held while a store, a driver
+	// or a task is asked.
+	mu       sync.Mutex
+	sessions map[session.ID]*tracked
+}
+
+// New returns a Scaler that does nothing yet. Mistakes in the pools are
+// reported all at once.
+func New(o Options) (*Scaler, error) {
+	o = o.withDefaults()
+	s := &Scaler{
+		store: o.Store, records: o.Records, registry: o.Registry, clocks: o.Registry.Clocks(), extender: o.Extender,
+		pools: make(map[string]*pool), defaultPool: o.DefaultPool, maxTasks: o.MaxTasks,
+		stopGrace: o.StopGrace, drainTimeout: o.DrainTimeout, retention: o.Retention,
+		sweepEvery: o.SweepInterval, compareEvery: o.ReconcileInterval, janitorEvery: o.JanitorInterval,
+		prober: newProber(o.Dial), log: o.Logger, sessions: make(map[session.ID]*tracked),
+	}
+	var errs []error
+	for _, p := range o.Pools {
+		if err := p.Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("pool %q: %w", p.Name, err))
+		}
+		if s.pools[p.Name] != nil {
+			errs = append(errs, fmt.Errorf("pool %q is there twice", p.Name))
+		}
+		s.pools[p.Name] = newPool(p)
+	}
+	if s.pools[o.DefaultPool] == nil {
+		errs = append(errs, fmt.Errorf("the default pool %q is not configured", o.DefaultPool))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	s.background, s.shut = context.WithCancel(context.Background())
+	s.metrics = newMetrics(o.Metrics, s)
+	return s, nil
+}
+
+// Run watches the drivers, puts idle sessions to sleep and puts right what does
+// not fit together, until ctx ends.
+func (s *Scaler) Run(ctx context.Context) error {
+	var loops errgroup.Group
+	for _, p := range s.pools {
+		loops.Go(func() error { s.watch(ctx, p); return nil })
+	}
+	loops.Go(func() error { every(ctx, s.sweepEvery, s.sweep); return nil })
+	loops.Go(func() error { every(ctx, s.compareEvery, s.reconcile); return nil })
+	loops.Go(func() error { every(ctx, s.janitorEvery, s.clean); return nil })
+	return loops.Wait()
+}
+
+// every calls f again and again until ctx ends, never twice at once.
+func every(ctx context.Context, interval time.Duration, f func(context.Context)) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			f(ctx)
+		}
+	}
+}
+
+// Shutdown gives up what is under way and closes the drivers: tasks that cannot
+// outlive this process are stopped. Call it when Run has returned and nothing is
+// served any more. Sessions stay as their records say; the next Recover puts
+// them right.
+func (s *Scaler) Shutdown(ctx context.Context) error {
+	s.shut()
+	errs := []error{s.crew.close(ctx)}
+	var closing sync.WaitGroup
+	var mu sync.Mutex
+	for _, p := range s.pools {
+		closing.Go(func() {
+			if err := p.Driver.Close(ctx); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				errs = append(errs, fmt.Errorf("close the driver of pool %s: %w", p.Name, err))
+			}
+		})
+	}
+	closing.Wait()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,244 @@
+package scaler
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/webordinary/warmgate/session"
+)
+
+// sweep looks at every session that is dealt with here, and at every group.
+func (s *Scaler) sweep(context.Context) {
+	now := time.Now()
+	type look struct {
+		e   *tracked
+		rec session.Session
+	}
+	s.mu.Lock()
+	var looks []look
+	for _, e := range s.sessions {
+		s.forgetIfDone(e, now)
+		if e.mode != ended && e.rec.ID != "" {
+			looks = append(looks, look{e, e.rec})
+		}
+	}
+	s.sweepGroups(now)
+	s.mu.Unlock()
+	for _, l := range looks {
+		s.sweepSession(l.e, l.rec, now)
+	}
+}
+
+// sweepGroups starts what is missing and dooms what is too much. s.mu is held.
+func (s *Scaler) sweepGroups(now time.Time) {
+	for _, p := range s.pools {
+		for _, g := range p.groups {
+			s.scaleOut(g, now)
+			for _, t := range g.spare(now) {
+				s.doom(t)
+			}
+		}
+	}
+}
+
+// sweepSession has the session dealt with if the clocks say so. It decides from
+// what is in memory; the store is asked before anything is done.
+func (s *Scaler) sweepSession(e *tracked, rec session.Session, now time.Time) {
+	rec = e.live.Overlay(rec)
+	present := e.live.Present()
+	if present && s.presenceCounts(&rec, now) {
+		s.extender.Touch(e.live, session.Activity{At: now, Kind: session.Presence})
+	}
+	if s.verdict(e, &rec, now) == session.Keep || !e.tryEnter() {
+		return
+	}
+	s.mu.Lock()
+	e.refs++
+	s.mu.Unlock()
+	if !s.crew.spawn(func() {
+		defer s.untrack(e)
+		defer e.leave()
+		s.layDown(s.background, e)
+	}) {
+		e.leave()
+	}
+}
+
+// presenceCounts reports whether an open socket or request is to be recorded as
+// presence: now and then, within the presence limit, and only if it keeps the
+// session awake longer than what was recorded last.
+func (s *Scaler) presenceCounts(rec *session.Session, now time.Time) bool {
+	last := rec.LastActivity
+	return now.Sub(last.At) >= s.clocks.TouchInterval &&
+		s.clocks.Counts(session.Activity{At: now, Kind: session.Presence}, rec.LastHuman) &&
+		(last.Kind == session.Presence || rec.LastHuman.Add(s.clocks.PresenceLimit).After(last.At.Add(s.clocks.IdleTimeout)))
+}
+
+// verdict is what the clocks say, with two exceptions: a start under way goes
+// on, and nobody who waits is sent to sleep.
+func (s *Scaler) verdict(e *tracked, rec *session.Session, now time.Time) session.Verdict {
+	v := s.clocks.Decide(rec, e.live.Present(), now)
+	if v != session.GoToSleep && v != session.GoToEnd {
+		return v
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.mode != serving || e.live.Waiters().Value() > 0 {
+		return session.Keep
+	}
+	return v
+}
+
+// layDown carries out the verdict on a session whose lane is held, if the record
+// confirms it.
+func (s *Scaler) layDown(ctx context.Context, e *tracked) {
+	if err := s.extender.Flush(ctx, e.live); errors.Is(err, session.ErrUnavailable) {
+		return // what others know is older than what we know: the next sweep tries again
+	}
+	rec, err := s.read(ctx, e)
+	switch {
+	case errors.Is(err, session.ErrNotFound), err == nil && rec.Status.Ended():
+		s.conclusion(e, ended)
+		return
+	case err != nil:
+		return
+	}
+	if rec.Status == session.Inactive {
+		s.dozeAlong(e) // another replica has put it to sleep
+		return
+	}
+	rec = e.live.Overlay(rec)
+	now := time.Now()
+	switch s.verdict(e, &rec, now) {
+	case session.GoToExpire:
+		s.expire(ctx, e, now)
+	case session.GoToSleep:
+		s.doze(ctx, e, rec)
+	case session.GoToEnd:
+		if s.doze(ctx, e, rec) {
+			s.end(ctx, e, "it was not used")
+		}
+	case session.Keep:
+	}
+}
+
+// doze is the first step of stopping: the record says that the session sleeps,
+// requests are not forwarded any more, the task stays for a moment.
+func (s *Scaler) doze(ctx context.Context, e *tracked, rec session.Session) bool {
+	err := s.change(ctx, e, session.SleepChange(rec.Generation, rec.LastActivity.At))
+	if err != nil {
+		s.log.Debug("a session stays awake", "session_id", e.live.ID(), "error", err)
+		return false
+	}
+	s.log.Info("session falls asleep", "session_id", e.live.ID(), "pool", e.pool.Name,
+		"last_activity", rec.LastActivity.Kind, "at", rec.LastActivity.At)
+	return s.dozeAlong(e)
+}
+
+// dozeAlong follows a record that has become inactive. It reports whether the
+// session was served until now.
+func (s *Scaler) dozeAlong(e *tracked) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.mode != serving {
+		return false // released meanwhile
+	}
+	e.failures = 0
+	e.nap++
+	s.set(e, dozing)
+	s.napOver(e, e.nap)
+	return true
+}
+
+// napOver takes the second step once the grace is over. s.mu is held.
+func (s *Scaler) napOver(e *tracked, nap int) {
+	e.refs++
+	s.crew.spawn(func() {
+		defer s.untrack(e)
+		select {
+		case <-time.After(s.stopGrace):
+		case <-s.background.Done():
+			return
+		}
+		if e.enter(s.background) == nil {
+			defer e.leave()
+			s.giveUpTask(s.background, e, nap)
+		}
+	})
+}
+
+// giveUpTask is the second step of stopping, unless somebody uses the session
+// again: its assignment is given up for good, and the task goes when the last
+// request is through.
+func (s *Scaler) giveUpTask(ctx context.Context, e *tracked, nap int) {
+	if !s.inNap(e, nap) {
+		return
+	}
+	rec, err := s.read(ctx, e)
+	if err == nil {
+		err = s.giveUpFrom(ctx, e, rec)
+	}
+	switch {
+	case errors.Is(err, session.ErrNotFound), errors.Is(err, session.ErrExpired):
+		s.conclusion(e, ended)
+	case err != nil: // the store is out of reach, or somebody was faster
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.napOver(e, nap)
+	}
+}
+
+// inNap reports whether the session still has the sleep that is meant.
+func (s *Scaler) inNap(e *tracked, nap int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return e.mode == dozing && e.nap == nap
+}
+
+func (s *Scaler) giveUpFrom(ctx context.Context, e *tracked, rec session.Session) error {
+	switch {
+	case rec.Status.Ended():
+		return session.ErrExpired
+	case rec.Status == session.Active && s.take(e, rec): // another replica has resumed it
+		return nil
+	case rec.Status != session.Inactive: // and another one has woken it anew
+		s.conclusion(e, asleep)
+		return nil
+	}
+	if w, used := s.usedAgain(e, rec); used && s.resumable(e, rec) {
+		return s.resume(ctx, e, rec, w)
+	}
+	if err := s.change(ctx, e, session.DoomChange(rec.Generation)); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.mode == dozing {
+		s.set(e, asleep)
+	}
+	s.detach(e, true)
+	return nil
+}
+
+// usedAgain reports whether the session was used after it fell asleep, by a
+// request that had begun before or that waits now, and by what.
+func (s *Scaler) usedAgain(e *tracked, rec session.Session) (session.Wake, bool) {
+	now := time.Now().UTC()
+	if e.live.Waiters().Value() > 0 {
+		return session.Wake{Activity: session.Activity{At: now, Kind: session.Request}}, true
+	}
+	seen := e.live.Overlay(rec)
+	seen.Status = session.Active
+	w := session.Wake{Activity: seen.LastActivity}
+	return w, seen.LastActivity.At.After(rec.LastActivity.At) && s.clocks.SleepAt(&seen, false).After(now)
+}
+
+// expire ends a session whose TTL has passed.
+func (s *Scaler) expire(ctx context.Context, e *tracked, now time.Time) {
+	err := s.change(ctx, e, session.ExpireChange(now))
+	if err == nil || errors.Is(err, session.ErrExpired) {
+		s.log.Info("session has expired", "session_id", e.live.ID())
+		s.conclusion(e, ended)
+	}
+}

@@ -1,0 +1,49 @@
+package scaler
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/webordinary/warmgate/session"
+)
+
+// writePatience bounds how long a record is written again and again while the
+// store is out of reach.
+const writePatience = 30 * time.Second
+
+// change writes c once and learns the record after it. It goes on when ctx
+// ends: a write torn apart would leave nobody to see a start through.
+func (s *Scaler) change(ctx context.Context, e *tracked, c session.Change) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writePatience)
+	defer cancel()
+	defer context.AfterFunc(s.background, cancel)()
+	rec, err := s.store.Update(ctx, e.live.ID(), c)
+	if err != nil {
+		return err
+	}
+	if rec.Pool == "" {
+		rec.Pool = s.defaultPool
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.rec = rec
+	return nil
+}
+
+// insist writes c, again while the store is out of reach and patience lasts.
+func (s *Scaler) insist(ctx context.Context, e *tracked, c session.Change) error {
+	const firstPause, longestPause = 100 * time.Millisecond, 2 * time.Second
+	end := time.Now().Add(writePatience)
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		err := s.change(ctx, e, c)
+		if !errors.Is(err, session.ErrUnavailable) || time.Now().Add(pause).After(end) {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
