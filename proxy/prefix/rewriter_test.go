@@ -53,7 +53,7 @@ func TestResponseKind(t *testing.T) {
 			src := &closer{Reader: strings.NewReader("")}
 			body, kind := testRewriter(t).Response(Exchange{Method: tt.method, Path: tt.path, Host: "h"}, tt.status, h, src)
 			if kind != tt.want {
-				t.Errorf("kind = %v, want %v", kind, tt.want)
+				t.Errorf("kind = %s, want %s", kind, tt.want)
 			}
 			if (body == io.ReadCloser(src)) != tt.wantBodyOfSite {
 				t.Errorf("body of the site = %v, want %v", !tt.wantBodyOfSite, tt.wantBodyOfSite)
@@ -108,6 +108,13 @@ func TestResponseDest(t *testing.T) {
 		if err != nil || string(got) != want(wanted) {
 			t.Errorf("Dest %q: %s, %v, want %s", dest, got, err, want(wanted))
 		}
+	}
+}
+
+func TestKindString(t *testing.T) {
+	got := []string{None.String(), HTML.String(), CSS.String(), ViteClient.String()}
+	if diff := cmp.Diff([]string{"none", "html", "css", "vite_client"}, got); diff != "" {
+		t.Errorf("names (-want +got):\n%s", diff)
 	}
 }
 
