@@ -3,10 +3,8 @@ package proxy
 import (
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/webordinary/warmgate/proxy/problem"
-	"github.com/webordinary/warmgate/proxy/route"
 	"github.com/webordinary/warmgate/proxy/warming"
 	"github.com/webordinary/warmgate/session"
 )
@@ -99,7 +97,6 @@ func (x *exchange) serveRetry() {
 		return
 	}
 	x.r.Body = http.MaxBytesReader(x.w, x.r.Body, 16<<10)
-	to := x.r.PostFormValue("to")
 	x.class = classNavigation
 	if b, _ := x.live.Backend(); b.Phase == session.PhaseAsleep || b.Phase == session.PhaseFailed {
 		if err := x.wake(); err != nil && !errors.Is(err, session.ErrConflict) {
@@ -107,16 +104,5 @@ func (x *exchange) serveRetry() {
 			return
 		}
 	}
-	x.redirect(http.StatusSeeOther, x.localPath(to))
-}
-
-// localPath returns to if it is a path below the session's prefix, else the
-// session's first page: nobody is sent elsewhere.
-func (x *exchange) localPath(to string) string {
-	home := x.identity.Prefix + "/"
-	path, _, _ := strings.Cut(to, "?")
-	if !strings.HasPrefix(to, home) || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n\t\x00") || route.CheckPath(path) != nil {
-		return home
-	}
-	return to
+	x.redirect(http.StatusSeeOther, warming.ReturnTo(x.r, x.identity.Prefix))
 }
