@@ -1,0 +1,190 @@
+package scaler_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/webordinary/warmgate/scaler"
+	"github.com/webordinary/warmgate/scaler/drivertest"
+	"github.com/webordinary/warmgate/session"
+)
+
+// world is a scaler with a fake driver and a store in memory, in a bubble.
+type world struct {
+	*scaler.Scaler
+	t        *testing.T
+	store    *memory
+	registry *session.Registry
+	fake     *drivertest.Fake
+	metrics  *prometheus.Registry
+	stop     func()
+}
+
+// settings are what a test may change of a world before it begins.
+type settings struct {
+	scaler.Options
+	pool   scaler.Pool
+	clocks session.Clocks
+	plan   func(n int, spec scaler.TaskSpec) drivertest.Script
+	store  *memory
+}
+
+// script makes every task follow the one script.
+func script(s drivertest.Script) func(*settings) {
+	return func(set *settings) {
+		set.plan = func(int, scaler.TaskSpec) drivertest.Script { return s }
+	}
+}
+
+// inBubble runs f in a synctest bubble, with a world that is running.
+func inBubble(t *testing.T, change func(*settings), f func(t *testing.T, w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, change)
+		w.begin()
+		f(t, w)
+		w.stop()
+	})
+}
+
+func newWorld(t *testing.T, change func(*settings)) *world {
+	t.Helper()
+	set := &settings{store: newMemory(), pool: scaler.Pool{Name: "edit", Key: "{session}"}}
+	if change != nil {
+		change(set)
+	}
+	w := &world{
+		t: t, store: set.store, registry: session.NewRegistry(set.clocks), fake: drivertest.NewFake(),
+		metrics: prometheus.NewPedanticRegistry(),
+	}
+	w.fake.Plan = set.plan
+	set.pool.Driver = w.fake
+	o := set.Options
+	o.Store, o.Records, o.Registry, o.Extender = w.store, w.store, w.registry, extender{w.store}
+	o.Pools, o.Dial = []scaler.Pool{set.pool}, w.fake.Dial
+	o.Logger, o.Metrics = slog.New(slog.DiscardHandler), w.metrics
+	var err error
+	if w.Scaler, err = scaler.New(o); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// begin recovers and runs the scaler until stop is called.
+func (w *world) begin() {
+	w.t.Helper()
+	if err := w.Recover(w.t.Context()); err != nil {
+		w.t.Fatalf("Recover: %v", err)
+	}
+	ctx, cancel := context.WithCancel(w.t.Context())
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	w.stop = func() {
+		cancel()
+		if err := <-done; err != nil {
+			w.t.Errorf("Run: %v", err)
+		}
+		if err := w.Shutdown(context.Background()); err != nil {
+			w.t.Errorf("Shutdown: %v", err)
+		}
+	}
+}
+
+// create stores a sleeping session and returns its live state.
+func (w *world) create(id session.ID) *session.Live {
+	w.t.Helper()
+	now := time.Now()
+	s := session.Session{
+		ID: id, ClientID: "acme", Status: session.Inactive, Pool: "edit", CreatedAt: now,
+		ExpiresAt:    now.Add(w.registry.Clocks().TTL),
+		LastActivity: session.Activity{At: now, Kind: session.Management}, LastHuman: now, LastVisit: now,
+	}
+	if err := w.store.Create(w.t.Context(), s); err != nil {
+		w.t.Fatal(err)
+	}
+	l := w.registry.Acquire(&s)
+	w.t.Cleanup(l.Release)
+	return l
+}
+
+// record returns the session as it is stored.
+func (w *world) record(id session.ID) session.Session {
+	w.t.Helper()
+	s, err := w.store.Session(context.Background(), id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+// wake wakes the session as a navigation does, and expects no error.
+func (w *world) wake(l *session.Live) {
+	w.t.Helper()
+	if err := w.Wake(w.t.Context(), l, visit()); err != nil {
+		w.t.Fatalf("Wake: %v", err)
+	}
+}
+
+// warm wakes the session and waits until it is served.
+func (w *world) warm(l *session.Live) *session.Backend {
+	w.t.Helper()
+	w.wake(l)
+	b := awaitPhase(w.t, l, session.PhaseReady)
+	synctest.Wait()
+	return b
+}
+
+func visit() session.Wake {
+	return session.Wake{Activity: session.Activity{At: time.Now(), Kind: session.Navigation}}
+}
+
+func request() session.Wake {
+	return session.Wake{Activity: session.Activity{At: time.Now(), Kind: session.Request}}
+}
+
+// awaitPhase waits until the session's snapshot has the phase.
+func awaitPhase(t *testing.T, l *session.Live, want session.Phase) *session.Backend {
+	t.Helper()
+	limit := time.After(time.Hour) // of the bubble's time
+	for {
+		b, changed := l.Backend()
+		if b.Phase == want {
+			return b
+		}
+		select {
+		case <-changed:
+		case <-limit:
+			t.Fatalf("phase is %q (%v), want %q", b.Phase, b.Err, want)
+		}
+	}
+}
+
+func phase(l *session.Live) session.Phase {
+	b, _ := l.Backend()
+	return b.Phase
+}
+
+// expect compares phase, status and the numbers of tasks started and alive.
+func (w *world) expect(l *session.Live, p session.Phase, status session.Status, started, alive int) {
+	w.t.Helper()
+	synctest.Wait()
+	got := fmt.Sprintf("%s/%s, %d started, %d alive",
+		phase(l), w.record(l.ID()).Status, len(w.fake.Started()), len(w.fake.Alive()))
+	if want := fmt.Sprintf("%s/%s, %d started, %d alive", p, status, started, alive); got != want {
+		w.t.Errorf("session %s is %s, want %s", l.ID(), got, want)
+	}
+}
+
+func wantError(t *testing.T, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("error = %v, want %v", err, want)
+	}
+}
