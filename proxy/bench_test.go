@@ -31,6 +31,7 @@ type benchBed struct {
 	addr     string
 	upstream string
 	live     *session.Live
+	handler  *Handler
 }
 
 func newBenchBed(b *testing.B) *benchBed {
@@ -65,7 +66,7 @@ func newBenchBed(b *testing.B) *benchBed {
 		b.Fatal(err)
 	}
 	b.Cleanup(h.Close)
-	bed := &benchBed{addr: serveLoopback(b, h), upstream: upstream, live: registry.Acquire(&s)}
+	bed := &benchBed{addr: serveLoopback(b, h), upstream: upstream, live: registry.Acquire(&s), handler: h}
 	b.Cleanup(bed.live.Release)
 	bed.sleep()
 	return bed

@@ -34,9 +34,16 @@ func (rw *Rewriter) AddSlash(escapedPath, rawQuery string) (location string, ok 
 // Accept-Encoding becomes identity, since only plain bodies can be rewritten. A Referer of this host below the
 // prefix loses the prefix, so that the site sees its own path; one of this host outside of it is cut
 // down to the origin, since another session's path is none of the site's business. Referers of other
-// hosts stay. Origin stays too: it has no path, and the dev server compares it with Host.
+// hosts stay. Validators of rewritten bodies in If-None-Match become the site's own again. Origin stays too: it has no path, and the dev server compares it with Host.
 func (rw *Rewriter) Request(h http.Header, host string) {
 	h.Set("Accept-Encoding", "identity")
+	if v := h.Get("If-None-Match"); v != "" {
+		if v = unmarkValidators(v); v == "" {
+			h.Del("If-None-Match")
+		} else {
+			h.Set("If-None-Match", v)
+		}
+	}
 	each(h, "Referer", func(v string) string { return rw.referer(v, host) })
 }
 

@@ -73,6 +73,8 @@ type Exchange struct {
 	// Dest is the request's Sec-Fetch-Dest, or "". A page loaded as a document or frame gets the import map
 	// even if it lacks <!doctype>, <html> and <head> (Astro's error page does).
 	Dest string
+	// IfNoneMatch is the request's field of this name as the browser sent it, before [Rewriter.Request].
+	IfNoneMatch string
 	// ViteClient, if set, is called once at the end of each rewritten /@vite/client with the number of
 	// constants found, from within Read. Fewer than ViteConstants means that Vite has changed: worth one log line.
 	ViteClient func(found int)
@@ -106,8 +108,12 @@ func (rw *Rewriter) Response(x Exchange, status int, h http.Header, src io.ReadC
 	guarded := s.headers(h)
 	kind := kindOf(x, status, h)
 	if kind == None {
+		if status == http.StatusNotModified {
+			remarkValidator(h, x.IfNoneMatch)
+		}
 		return src, None
 	}
+	markValidator(h)
 	for _, name := range bodyHeaders {
 		h.Del(name)
 	}
@@ -117,9 +123,9 @@ func (rw *Rewriter) Response(x Exchange, status int, h http.Header, src io.ReadC
 	return newBody(src, s.scanner(x, kind, guarded)), kind
 }
 
-// bodyHeaders describe the body as the site sent it. Validators go too: they promise bytes.
+// bodyHeaders describe the body as the site sent it. The date goes too; the other validator is marked.
 var bodyHeaders = []string{
-	"Accept-Ranges", "Content-Digest", "Content-Length", "Content-Md5", "Digest", "Etag", "Last-Modified", "Repr-Digest",
+	"Accept-Ranges", "Content-Digest", "Content-Length", "Content-Md5", "Digest", "Last-Modified", "Repr-Digest",
 }
 
 func (rw *Rewriter) site(host string) *site {
