@@ -66,7 +66,7 @@ func (x *exchange) rewriteSessionResponse(res *http.Response) {
 	body, kind := x.rewriter.Response(prefix.Exchange{
 		Method: x.r.Method, Path: x.upstream.path, Host: x.r.Host, Dest: x.r.Header.Get("Sec-Fetch-Dest"),
 		IfNoneMatch: x.r.Header.Get("If-None-Match"),
-		ViteClient: x.h.viteClient,
+		ViteClient:  x.h.viteClient,
 	}, res.StatusCode, res.Header, res.Body)
 	if kind != prefix.None {
 		res.Body, res.ContentLength = body, -1

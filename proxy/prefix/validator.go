@@ -15,8 +15,8 @@ import (
 // rewriting changes when what is done to a body changes, the shim apart.
 const rewriting = "1"
 
-// mark ends the validators of rewritten bodies.
-var mark = sync.OnceValue(func() string {
+// validatorMark ends the validators of rewritten bodies.
+var validatorMark = sync.OnceValue(func() string {
 	sum := sha256.Sum256([]byte(rewriting + shim))
 	return "~wg" + hex.EncodeToString(sum[:4]) + `"`
 })
@@ -28,7 +28,7 @@ func markValidator(h http.Header) {
 		h.Del("Etag")
 		return
 	}
-	h.Set("Etag", weak(tag[:len(tag)-1]+mark()))
+	h.Set("Etag", weak(tag[:len(tag)-1]+validatorMark()))
 }
 
 // remarkValidator gives the validator of a 304 its mark back, if the browser had asked with it.
@@ -37,7 +37,7 @@ func remarkValidator(h http.Header, ifNoneMatch string) {
 	if !strings.HasSuffix(tag, `"`) {
 		return
 	}
-	if marked := weak(tag[:len(tag)-1] + mark()); strings.Contains(ifNoneMatch, marked) {
+	if marked := weak(tag[:len(tag)-1] + validatorMark()); strings.Contains(ifNoneMatch, marked) {
 		h.Set("Etag", marked)
 	}
 }
@@ -51,7 +51,7 @@ func unmarkValidators(v string) string {
 	var kept []string
 	for tag := range strings.SplitSeq(v, ",") {
 		tag = strings.TrimSpace(tag)
-		plain, marked := strings.CutSuffix(tag, mark())
+		plain, marked := strings.CutSuffix(tag, validatorMark())
 		switch {
 		case marked:
 			kept = append(kept, plain+`"`)
