@@ -40,7 +40,9 @@ func newMetrics(reg prometheus.Registerer, s *Scaler) *metrics {
 		failedStops:  counter("task_stop_failures_total", "Tries to stop a task that failed.", "pool"),
 		refusals:     counter("wakes_refused_total", "Wakes that were refused, by reason.", "pool", "reason"),
 	}
-	reg.MustRegister(newStateCollector(s))
+	if reg != nil {
+		reg.MustRegister(newStateCollector(s))
+	}
 	return m
 }
 

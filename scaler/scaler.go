@@ -17,8 +17,8 @@ import (
 
 var _ session.Backends = (*Scaler)(nil)
 
-// Options are what a [Scaler] works with. Store, Records, Registry, Extender,
-// Pools, Logger and Metrics are required.
+// Options are what a [Scaler] works with. Store, Records, Registry, Extender and
+// Pools are required.
 type Options struct {
 	Store    session.Store
 	Records  session.Records
@@ -47,9 +47,11 @@ type Options struct {
 	// through. Zero means 5 min.
 	JanitorInterval time.Duration
 	// Dial connects to targets, for probes. Nil means a [net.Dialer].
-	Dial    DialFunc
-	Logger  *slog.Logger
-	Metrics prometheus.Registerer
+	Dial DialFunc
+	// Registerer gets the metrics; nil means that nobody does.
+	Registerer prometheus.Registerer
+	// Logger; nil discards.
+	Logger *slog.Logger
 }
 
 func (o Options) withDefaults() Options {
@@ -76,6 +78,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Dial == nil {
 		o.Dial = (&net.Dialer{}).DialContext
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return o
 }
@@ -141,7 +146,7 @@ func New(o Options) (*Scaler, error) {
 		return nil, err
 	}
 	s.background, s.shut = context.WithCancel(context.Background())
-	s.metrics = newMetrics(o.Metrics, s)
+	s.metrics = newMetrics(o.Registerer, s)
 	return s, nil
 }
 

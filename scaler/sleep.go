@@ -46,8 +46,7 @@ func (s *Scaler) sweepGroups(now time.Time) {
 // what is in memory; the store is asked before anything is done.
 func (s *Scaler) sweepSession(e *tracked, rec session.Session, now time.Time) {
 	rec = e.live.Overlay(rec)
-	present := e.live.Present()
-	if present && s.presenceCounts(&rec, now) {
+	if e.live.Present() && now.Sub(rec.LastActivity.At) >= s.clocks.TouchInterval {
 		s.extender.Touch(e.live, session.Activity{At: now, Kind: session.Presence})
 	}
 	if s.verdict(e, &rec, now) == session.Keep || !e.tryEnter() {
@@ -63,16 +62,6 @@ func (s *Scaler) sweepSession(e *tracked, rec session.Session, now time.Time) {
 	}) {
 		e.leave()
 	}
-}
-
-// presenceCounts reports whether an open socket or request is to be recorded as
-// presence: now and then, within the presence limit, and only if it keeps the
-// session awake longer than what was recorded last.
-func (s *Scaler) presenceCounts(rec *session.Session, now time.Time) bool {
-	last := rec.LastActivity
-	return now.Sub(last.At) >= s.clocks.TouchInterval &&
-		s.clocks.Counts(session.Activity{At: now, Kind: session.Presence}, rec.LastHuman) &&
-		(last.Kind == session.Presence || rec.LastHuman.Add(s.clocks.PresenceLimit).After(last.At.Add(s.clocks.IdleTimeout)))
 }
 
 // verdict is what the clocks say, with two exceptions: a start under way goes

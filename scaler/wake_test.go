@@ -30,7 +30,7 @@ func TestWakeThroughAllPhases(t *testing.T) {
 			if b.Phase == session.PhaseReady {
 				break
 			}
-			if !b.Deadline.Equal(b.Began.Add(2*time.Minute)) || b.Generation != 1 {
+			if !b.Deadline.Equal(b.Began.Add(2*time.Minute)) || b.Generation != 2 {
 				t.Errorf("%s: began %v, deadline %v, generation %d", b.Phase, b.Began, b.Deadline, b.Generation)
 			}
 			<-changed
@@ -292,8 +292,8 @@ func TestWakeOfWhatIsOver(t *testing.T) {
 		}
 		wantError(t, w.Wake(t.Context(), gone, visit()), session.ErrExpired)
 
-		unknown := w.create("s3")
-		delete(w.store.sessions, "s3")
+		unknown := w.registry.Acquire(&session.Session{ID: "s3"})
+		defer unknown.Release()
 		wantError(t, w.Wake(t.Context(), unknown, visit()), session.ErrNotFound)
 	})
 }
@@ -301,16 +301,16 @@ func TestWakeOfWhatIsOver(t *testing.T) {
 func TestWakeWithTheStoreDown(t *testing.T) {
 	inBubble(t, script(slowStart), func(t *testing.T, w *world) {
 		l := w.create("s1")
-		w.store.setDown(true)
+		w.store.down.Store(true)
 		wantError(t, w.Wake(t.Context(), l, visit()), session.ErrUnavailable)
-		w.store.setDown(false)
+		w.store.down.Store(false)
 		w.wake(l)
-		w.store.setDown(true) // it comes back while the readiness is being written
+		w.store.down.Store(true) // it comes back while the readiness is being written
 		time.Sleep(8 * time.Second)
 		if got := phase(l); got != session.PhaseChecking {
 			t.Errorf("phase = %s, want checking until the record is written", got)
 		}
-		w.store.setDown(false)
+		w.store.down.Store(false)
 		awaitPhase(t, l, session.PhaseReady)
 		w.expect(l, session.PhaseReady, session.Active, 1, 1)
 	})

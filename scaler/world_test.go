@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,13 +14,14 @@ import (
 	"github.com/webordinary/warmgate/scaler"
 	"github.com/webordinary/warmgate/scaler/drivertest"
 	"github.com/webordinary/warmgate/session"
+	"github.com/webordinary/warmgate/session/storetest"
 )
 
 // world is a scaler with a fake driver and a store in memory, in a bubble.
 type world struct {
 	*scaler.Scaler
 	t        *testing.T
-	store    *memory
+	store    *store
 	registry *session.Registry
 	fake     *drivertest.Fake
 	metrics  *prometheus.Registry
@@ -33,7 +34,7 @@ type settings struct {
 	pool   scaler.Pool
 	clocks session.Clocks
 	plan   func(n int, spec scaler.TaskSpec) drivertest.Script
-	store  *memory
+	store  *store
 }
 
 // script makes every task follow the one script.
@@ -41,6 +42,40 @@ func script(s drivertest.Script) func(*settings) {
 	return func(set *settings) {
 		set.plan = func(int, scaler.TaskSpec) drivertest.Script { return s }
 	}
+}
+
+// store is a store in memory that can be out of reach.
+type store struct {
+	*storetest.Memory
+	down atomic.Bool
+}
+
+func newStore() *store {
+	s := &store{Memory: storetest.NewMemory()}
+	s.Intercept(func(context.Context, storetest.Op, string) error {
+		if s.down.Load() {
+			return session.ErrUnavailable
+		}
+		return nil
+	})
+	return s
+}
+
+// extender writes activity when it is flushed, and never by itself.
+type extender struct{ store session.Store }
+
+func (x extender) Touch(l *session.Live, a session.Activity) { l.Touch(a) }
+
+func (x extender) Flush(ctx context.Context, l *session.Live) error {
+	c, ok := l.TakePending(time.Now())
+	if !ok {
+		return nil
+	}
+	_, err := x.store.Update(ctx, l.ID(), c)
+	if err != nil {
+		l.RestorePending()
+	}
+	return err
 }
 
 // inBubble runs f in a synctest bubble, with a world that is running.
@@ -56,7 +91,7 @@ func inBubble(t *testing.T, change func(*settings), f func(t *testing.T, w *worl
 
 func newWorld(t *testing.T, change func(*settings)) *world {
 	t.Helper()
-	set := &settings{store: newMemory(), pool: scaler.Pool{Name: "edit", Key: "{session}"}}
+	set := &settings{store: newStore(), pool: scaler.Pool{Name: "edit", Key: "{session}"}}
 	if change != nil {
 		change(set)
 	}
@@ -69,7 +104,7 @@ func newWorld(t *testing.T, change func(*settings)) *world {
 	o := set.Options
 	o.Store, o.Records, o.Registry, o.Extender = w.store, w.store, w.registry, extender{w.store}
 	o.Pools, o.Dial = []scaler.Pool{set.pool}, w.fake.Dial
-	o.Logger, o.Metrics = slog.New(slog.DiscardHandler), w.metrics
+	o.Registerer = w.metrics
 	var err error
 	if w.Scaler, err = scaler.New(o); err != nil {
 		t.Fatal(err)
@@ -102,7 +137,7 @@ func (w *world) create(id session.ID) *session.Live {
 	w.t.Helper()
 	now := time.Now()
 	s := session.Session{
-		ID: id, ClientID: "acme", Status: session.Inactive, Pool: "edit", CreatedAt: now,
+		ID: id, ClientID: "acme", Status: session.Inactive, Pool: "edit", Generation: 1, CreatedAt: now,
 		ExpiresAt:    now.Add(w.registry.Clocks().TTL),
 		LastActivity: session.Activity{At: now, Kind: session.Management}, LastHuman: now, LastVisit: now,
 	}

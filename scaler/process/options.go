@@ -37,13 +37,16 @@ type Options struct {
 	LogFile string
 	// StopTimeout is the time between SIGTERM and SIGKILL. Zero means 10 s.
 	StopTimeout time.Duration
-	// Logger is required.
+	// Logger; nil discards.
 	Logger *slog.Logger
 }
 
 func (o Options) withDefaults() Options {
 	if o.StopTimeout == 0 {
 		o.StopTimeout = 10 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return o
 }
