@@ -47,13 +47,7 @@ func countPings(c *websocket.Conn) <-chan struct{} {
 		pings <- struct{}{}
 		return answer(data)
 	})
-	go func() {
-		for {
-			if _, _, err := c.ReadMessage(); err != nil {
-				return
-			}
-		}
-	}()
+	go readAll(c)
 	return pings
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -36,7 +37,7 @@ func samples(t *testing.T, reg prometheus.Gatherer) []string {
 }
 
 func TestMetrics(t *testing.T) {
-	r := newRig(t, Options{})
+	r := newRig(t, Options{CloseTimeout: 50 * time.Millisecond})
 	r.serve("t1", upstreamSocket(echo))
 	c := r.dial("")
 	write(t, c, "four")
