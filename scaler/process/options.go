@@ -105,16 +105,16 @@ func isVariable(name string, ports bool) bool {
 // expandPath expands a template that becomes a path. The values are names, and
 // must stay names: none of them may lead out of the folder it stands in.
 func expandPath(template string, spec scaler.TaskSpec, task string) (string, error) {
-	var bad string
+	var bad *string
 	path, err := scaler.Expand(template, func(name string) (string, bool) {
 		v := map[string]string{"session": string(spec.SessionID), "client": string(spec.ClientID), "task": task}[name]
 		if v == "." || !filepath.IsLocal(v) || filepath.Base(v) != v {
-			bad = v
+			bad = &v
 		}
 		return v, true
 	})
-	if bad != "" {
-		return "", fmt.Errorf("%q cannot be part of the path %q", bad, template)
+	if bad != nil {
+		return "", fmt.Errorf("%q cannot be part of the path %q", *bad, template)
 	}
 	return path, err
 }
