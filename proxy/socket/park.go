@@ -80,8 +80,8 @@ func (s *socket) tellReload() {
 			return
 		}
 	}
-	s.send(viteFullReload)
 	s.hub.metrics.reloads.Inc()
+	s.send(viteFullReload)
 	time.AfterFunc(s.hub.options.ReloadGrace, func() { s.closeWith(websocket.CloseNormalClosure, "") })
 }
 

@@ -203,64 +203,47 @@ func TestEndedSession(t *testing.T) {
 	})
 }
 
-// Tabs of one session do not all reload in the same instant.
+// Tabs of one session do not all reload in the same instant: while the first is
+// told, the others have to wait.
 func TestReloadsAreStaggered(t *testing.T) {
-	r := newRig(t, Options{ReloadStagger: 30 * time.Millisecond})
+	r := newRig(t, Options{ReloadStagger: time.Hour})
 	const n = 5
-	times := make(chan time.Time, n)
+	told := make(chan string, n)
 	for range n {
 		c := r.dial("vite-hmr")
 		next(t, c)
 		go func() {
-			if _, p, err := c.ReadMessage(); err == nil && string(p) == reloadFrame {
-				times <- time.Now()
+			if _, p, err := c.ReadMessage(); err == nil {
+				told <- string(p)
 			}
 		}()
 	}
 	r.awaitParked(n)
 	r.serve("t1", upstreamSocket(echo))
-	first := receive(t, times, "the first reload")
-	var last time.Time
-	for range n - 1 {
-		last = receive(t, times, "a reload")
+	if m := receive(t, told, "the first reload"); m != reloadFrame {
+		t.Errorf("tab got %s, want the reload", m)
 	}
-	if spread := last.Sub(first); spread < 60*time.Millisecond {
-		t.Errorf("%d reloads came within %s, want them spread", n, spread)
+	if more := len(told); more > 0 {
+		t.Errorf("%d tabs more were told at once, want none", more)
 	}
 }
 
 // A session that falls asleep again before a tab was told is not woken by it.
 func TestReloadIsTakenBackWhenTheSessionSleepsAgain(t *testing.T) {
-	r := newRig(t, Options{ReloadStagger: 300 * time.Millisecond, ReloadGrace: time.Millisecond})
-	tabs := []*websocket.Conn{r.dial("vite-hmr"), r.dial("vite-hmr")}
-	r.awaitParked(2)
-	got := make(chan string, 10)
-	for _, c := range tabs {
-		go func() {
-			_, _, messages := closeCode(t, c)
-			got <- messages[len(messages)-1]
-		}()
+	r, c := parkedRig(t, Options{})
+	s := r.onlySocket()
+	if !s.move(parked, reloading) {
+		t.Fatal("the socket is not parked")
 	}
-	up := r.serve("t1", upstreamSocket(echo))
-	if m := receive(t, got, "the first tab's reload"); m != reloadFrame {
-		t.Fatalf("first tab got %s, want the reload", m)
+	s.tellReload()
+	if !s.move(parked, parked) {
+		t.Error("the socket is not parked again")
 	}
-	r.phase(session.PhaseAsleep)
-	eventually(t, "the second tab's turn to pass", func() bool {
-		r.hub.mu.Lock()
-		defer r.hub.mu.Unlock()
-		for s := range r.hub.sockets {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			return s.state == parked
-		}
-		return false
-	})
-	if len(got) > 0 {
-		t.Fatalf("second tab got %s while its session slept", <-got)
+	r.serve("t2", upstreamSocket(echo))
+	if m := next(t, c); m != reloadFrame {
+		t.Errorf("tab got %s, want the reload", m)
 	}
-	r.ready("t1", up)
-	if m := receive(t, got, "the second tab's reload"); m != reloadFrame {
-		t.Errorf("second tab got %s, want the reload", m)
+	if got := samples(t, r.registry); !slices.Contains(got, "socket_reloads_total{} 1") {
+		t.Errorf("metrics = %q, want one reload", got)
 	}
 }

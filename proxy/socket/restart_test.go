@@ -89,18 +89,7 @@ func TestDevServerDoesNotComeBack(t *testing.T) {
 	old.Close()
 	c := r.dial("vite-hmr")
 	next(t, c)
-	eventually(t, "the questions to end", func() bool {
-		r.hub.mu.Lock()
-		defer r.hub.mu.Unlock()
-		for s := range r.hub.sockets {
-			select {
-			case <-s.upstreamDone:
-				return true
-			default:
-			}
-		}
-		return false
-	})
+	receive(t, r.onlySocket().upstreamDone, "the questions to end")
 	r.awaitParked(1)
 	r.phase(session.PhaseAsleep)
 	r.serve("t2", upstreamSocket(echo))

@@ -143,6 +143,20 @@ func (r *rig) refused(protocol string, fields ...string) *http.Response {
 	return resp
 }
 
+// onlySocket returns the one socket that is open.
+func (r *rig) onlySocket() *socket {
+	r.t.Helper()
+	r.hub.mu.Lock()
+	defer r.hub.mu.Unlock()
+	if len(r.hub.sockets) != 1 {
+		r.t.Fatalf("%d sockets are open, want 1", len(r.hub.sockets))
+	}
+	for s := range r.hub.sockets {
+		return s
+	}
+	panic("unreachable")
+}
+
 // outcome returns the next one.
 func (r *rig) outcome() Outcome {
 	r.t.Helper()
