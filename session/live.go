@@ -88,6 +88,10 @@ func (l *Live) Observe(s *Session) {
 // backend not ready first and then finds no request under way knows that none
 // can begin any more.
 func (l *Live) Enter() (*Backend, bool) {
+	// Looking first keeps refused requests, however many, out of the count.
+	if l.state.Load().backend.Phase != PhaseReady {
+		return nil, false
+	}
 	l.requests.Add(1)
 	st := l.state.Load()
 	if st.backend.Phase != PhaseReady {

@@ -20,7 +20,7 @@ func cached(b *testing.B, count int) (*cache.Cache, []session.ID, float64) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { st.Close() }) //nolint:errcheck // nothing more is written
+	b.Cleanup(func() { st.Close() })
 	ids := make([]session.ID, count)
 	limit := make(chan struct{}, 256)
 	for i := range ids {

@@ -416,7 +416,7 @@ func TestEndAgainstTouch(t *testing.T) {
 						time.Sleep(rand.N(2 * time.Millisecond))
 						d.extender.Touch(l, session.Activity{At: time.Now(), Kind: session.Navigation})
 						if rand.IntN(2) == 0 {
-							d.extender.Flush(t.Context(), l) //nolint:errcheck // only the outcome in the store matters
+							d.extender.Flush(t.Context(), l) // only the outcome in the store matters
 						}
 					}
 				})
@@ -424,7 +424,7 @@ func TestEndAgainstTouch(t *testing.T) {
 			var ended session.Session
 			wg.Go(func() {
 				time.Sleep(rand.N(6 * time.Millisecond))
-				for err := error(session.ErrUnavailable); err != nil; {
+				for err := session.ErrUnavailable; err != nil; {
 					ended, err = d.Update(t.Context(), id, session.DrainChange("asked"))
 				}
 			})

@@ -58,7 +58,7 @@ func TestOldReadDoesNotOverwrite(t *testing.T) {
 		create(t, st, "a")
 		c := newCache(t, st, cache.Options{})
 		var wg sync.WaitGroup
-		wg.Go(func() { lookup(t, c, "a") })
+		wg.Go(func() { ask(t, c, "a") })
 		synctest.Wait() // the read has seen generation 1 and is on its way back
 		if _, err := c.Update(t.Context(), "a", count); err != nil {
 			t.Fatal(err)
@@ -131,7 +131,7 @@ func TestRefusalOutdates(t *testing.T) {
 		create(t, st, "a", "b", "c")
 		c := newCache(t, st, cache.Options{})
 		for _, id := range []session.ID{"a", "b", "c", "d"} {
-			lookup(t, c, id)
+			ask(t, c, id)
 		}
 		// Another replica is first.
 		for id, change := range map[session.ID]session.Change{"a": {Name: "x", To: session.Initializing}, "b": session.DrainChange("x"), "c": session.DrainChange("x")} {

@@ -1,0 +1,154 @@
+package session
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+var defaults = Clocks{}.WithDefaults()
+
+func TestClocksDefaults(t *testing.T) {
+	want := Clocks{
+		TTL: 30 * time.Minute, IdleTimeout: 5 * time.Minute, TouchInterval: 30 * time.Second,
+		PresenceLimit: 15 * time.Minute, AwakeLimit: 12 * time.Hour,
+	}
+	if defaults != want {
+		t.Errorf("defaults = %+v, want %+v", defaults, want)
+	}
+	set := Clocks{TTL: time.Hour, IdleTimeout: time.Second, TouchInterval: 2, PresenceLimit: time.Minute, AwakeLimit: 5, EndOnIdle: true}
+	if got := set.WithDefaults(); got != set {
+		t.Errorf("WithDefaults changes %+v to %+v", set, got)
+	}
+}
+
+func TestClocksValidate(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*Clocks)
+		want   []string
+	}{
+		"defaults":       {func(*Clocks) {}, nil},
+		"idle as long":   {func(c *Clocks) { c.IdleTimeout, c.PresenceLimit = c.TTL, c.TTL }, []string{"idle_timeout"}},
+		"touch too long": {func(c *Clocks) { c.TouchInterval = c.TTL/2 + 1 }, []string{"touch_interval"}},
+		"presence short": {func(c *Clocks) { c.PresenceLimit = c.IdleTimeout - 1 }, []string{"presence_limit"}},
+		"awake short":    {func(c *Clocks) { c.AwakeLimit = c.IdleTimeout - 1 }, []string{"awake_limit"}},
+		"negative":       {func(c *Clocks) { c.TouchInterval = -1 }, []string{"touch_interval"}},
+		"everything at once": {func(c *Clocks) { *c = Clocks{-5, -4, -3, -6, -7, false} }, []string{
+			"ttl", "idle_timeout", "touch_interval", "presence_limit", "awake_limit", "idle_timeout", "presence_limit", "awake_limit",
+		}},
+	} {
+		c := defaults
+		test.change(&c)
+		err := c.Validate()
+		var fields []string
+		if err != nil {
+			for line := range strings.Lines(err.Error()) {
+				fields = append(fields, strings.Fields(line)[0])
+			}
+			if _, ok := errors.AsType[*InvalidError](err); !ok {
+				t.Errorf("%s: %T is no *InvalidError", name, err)
+			}
+		}
+		if strings.Join(fields, " ") != strings.Join(test.want, " ") {
+			t.Errorf("%s: Validate complains about %v, want %v", name, fields, test.want)
+		}
+	}
+}
+
+func TestCounts(t *testing.T) {
+	for _, test := range []struct {
+		kind  ActivityKind
+		after time.Duration
+		want  bool
+	}{
+		{Navigation, 24 * time.Hour, true},
+		{Management, 24 * time.Hour, true},
+		{HMRUpdate, 24 * time.Hour, true},
+		{Request, 15 * time.Minute, true},
+		{Request, 15*time.Minute + 1, false},
+		{SocketData, 15 * time.Minute, true},
+		{SocketData, 15*time.Minute + 1, false},
+		{Presence, 15 * time.Minute, true},
+		{Presence, 15*time.Minute + 1, false},
+	} {
+		if got := defaults.Counts(Activity{At: after(test.after), Kind: test.kind}, epoch); got != test.want {
+			t.Errorf("Counts(%s, %s after the last human sign) = %t, want %t", test.kind, test.after, got, test.want)
+		}
+	}
+	if defaults.Counts(Activity{At: epoch, Kind: Request}, time.Time{}) {
+		t.Error("traffic counts though there never was a human sign")
+	}
+}
+
+func TestSleepAt(t *testing.T) {
+	const minute = time.Minute
+	for name, test := range map[string]struct {
+		change  func(*Session)
+		present bool
+		want    time.Duration
+	}{
+		"idle timeout after a visit":       {func(*Session) {}, false, 5 * minute},
+		"a socket is open":                 {func(*Session) {}, true, 15 * minute},
+		"traffic":                          {last(10*minute, Request), false, 15 * minute},
+		"traffic at the end of presence":   {last(15*minute, SocketData), false, 20 * minute},
+		"the same, and a socket is open":   {last(15*minute, SocketData), true, 20 * minute},
+		"presence elsewhere":               {last(5*minute, Presence), false, 10 * minute},
+		"presence elsewhere, at its limit": {last(14*minute, Presence), false, 15 * minute},
+		"just woken":                       {func(s *Session) { s.AwakeSince = after(30 * minute) }, false, 35 * minute},
+		"awake limit": {func(s *Session) {
+			s.LastVisit, s.LastHuman = after(-12*time.Hour), epoch
+		}, false, 0},
+		"awake limit holds with a socket":      {func(s *Session) { s.LastVisit = after(-12*time.Hour + minute) }, true, minute},
+		"awake limit counts from the wake too": {func(s *Session) { s.LastVisit, s.AwakeSince = after(-48*time.Hour), after(-10*time.Hour) }, true, 15 * minute},
+	} {
+		s := awakeOne()
+		s.AwakeSince = after(-24 * time.Hour)
+		test.change(&s)
+		if got := defaults.SleepAt(&s, test.present); !got.Equal(after(test.want)) {
+			t.Errorf("%s: SleepAt = %s after the epoch, want %s", name, got.Sub(epoch), test.want)
+		}
+	}
+}
+
+func last(d time.Duration, kind ActivityKind) func(*Session) {
+	return func(s *Session) {
+		s.LastActivity = Activity{At: after(d), Kind: kind}
+		if kind.Human() {
+			s.LastHuman = after(d)
+		}
+	}
+}
+
+func TestDecide(t *testing.T) {
+	ending := defaults
+	ending.EndOnIdle = true
+	for name, test := range map[string]struct {
+		clocks  Clocks
+		status  Status
+		present bool
+		at      time.Duration
+		want    Verdict
+	}{
+		"in use":                    {defaults, Active, false, 5*time.Minute - 1, Keep},
+		"idle":                      {defaults, Active, false, 5 * time.Minute, GoToSleep},
+		"idle, ends":                {ending, Active, false, 5 * time.Minute, GoToEnd},
+		"idle while it starts":      {defaults, Initializing, false, 5 * time.Minute, GoToSleep},
+		"present":                   {defaults, Active, true, 15*time.Minute - 1, Keep},
+		"present for too long":      {defaults, Active, true, 15 * time.Minute, GoToSleep},
+		"asleep":                    {defaults, Inactive, false, 29 * time.Minute, Keep},
+		"asleep, and it ends idle":  {ending, Inactive, false, 29 * time.Minute, Keep},
+		"failed":                    {defaults, Error, false, 29 * time.Minute, Keep},
+		"asleep until the TTL":      {defaults, Inactive, false, 30 * time.Minute, GoToExpire},
+		"failed until the TTL":      {defaults, Error, false, 30 * time.Minute, GoToExpire},
+		"present, but its TTL over": {defaults, Active, true, 30 * time.Minute, GoToExpire},
+		"draining":                  {defaults, Draining, false, time.Hour, Keep},
+		"expired":                   {defaults, Expired, false, time.Hour, Keep},
+	} {
+		s := awakeOne()
+		s.Status = test.status
+		if got := test.clocks.Decide(&s, test.present, after(test.at)); got != test.want {
+			t.Errorf("%s: Decide = %d, want %d", name, got, test.want)
+		}
+	}
+}
