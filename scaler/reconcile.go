@@ -44,8 +44,8 @@ func (s *Scaler) reconcile(ctx context.Context) {
 	s.adoptStrangers(ctx, s.compareEvery)
 }
 
-// compareRecords puts right the sessions that are awake or being ended by their
-// records, and that nobody here deals with.
+// compareRecords completes the ends under way, and puts right the sessions that
+// are awake by their records and that nobody here deals with.
 func (s *Scaler) compareRecords(ctx context.Context, patience time.Duration) error {
 	records, err := s.list(ctx, session.Initializing, session.Active, session.Draining)
 	for _, rec := range records {
@@ -67,10 +67,16 @@ func (s *Scaler) list(ctx context.Context, statuses ...session.Status) ([]sessio
 	return records, nil
 }
 
-// putRight deals with one session, unless somebody here does so already.
+// putRight deals with one session that the store lists as awake or being ended.
 func (s *Scaler) putRight(ctx context.Context, listed session.Session, patience time.Duration) {
 	l := s.registry.Acquire(&listed)
 	defer l.Release()
+	if listed.Status == session.Draining {
+		if rec, err := s.store.Session(ctx, listed.ID); err == nil && rec.Status == session.Draining {
+			s.Release(l)
+		}
+		return
+	}
 	e := s.track(l)
 	defer s.untrack(e)
 	if s.joined(e) || s.isDozing(e) || !e.tryEnter() {
@@ -83,9 +89,6 @@ func (s *Scaler) putRight(ctx context.Context, listed session.Session, patience 
 		return
 	}
 	switch {
-	case rec.Status == session.Draining:
-		s.complete(ctx, e)
-		return
 	case rec.Over(time.Now()):
 		s.expire(ctx, e, time.Now())
 		return
@@ -141,9 +144,10 @@ func (s *Scaler) adoptStrangers(ctx context.Context, patience time.Duration) {
 			}
 			s.mu.Lock()
 			if p.byID[v.ID] == nil {
-				t := s.found(p, v, false)
+				useless := p.dedicated || v.State != TaskPending && v.State != TaskRunning
+				t := s.found(p, v, useless) // no need to probe what is stopped at once
 				s.log.Info("found a task that no session has", "pool", p.Name, "key", v.Spec.Key, "task", v.ID)
-				if p.dedicated || v.State == TaskGone {
+				if useless {
 					s.doom(t)
 				}
 			}

@@ -283,13 +283,16 @@ func (s *Scaler) settle(t *task, err error) {
 	close(t.settled)
 	s.mu.Unlock()
 
-	attrs := []any{"pool", t.pool.Name, "key", t.spec.Key, "task", t.id, "duration", now.Sub(t.began)}
-	if err != nil {
-		s.log.Warn("start failed", append(attrs, "error", err)...)
-		return
+	log := s.log.With("pool", t.pool.Name, "key", t.spec.Key, "task", t.id, "duration", now.Sub(t.began))
+	switch {
+	case err == nil:
+		log.Info("task is ready")
+		s.remember(t.pool, now.Sub(t.began))
+	case errors.Is(err, errAbandoned):
+		log.Info("start is abandoned")
+	default:
+		log.Warn("start failed", "error", err)
 	}
-	s.log.Info("task is ready", attrs...)
-	s.remember(t.pool, now.Sub(t.began))
 }
 
 // remember adds a successful start to the pool's history.

@@ -35,6 +35,7 @@ type settings struct {
 	clocks session.Clocks
 	plan   func(n int, spec scaler.TaskSpec) drivertest.Script
 	store  *store
+	fake   *drivertest.Fake
 }
 
 // script makes every task follow the one script.
@@ -91,12 +92,12 @@ func inBubble(t *testing.T, change func(*settings), f func(t *testing.T, w *worl
 
 func newWorld(t *testing.T, change func(*settings)) *world {
 	t.Helper()
-	set := &settings{store: newStore(), pool: scaler.Pool{Name: "edit", Key: "{session}"}}
+	set := &settings{store: newStore(), fake: drivertest.NewFake(), pool: scaler.Pool{Name: "edit", Key: "{session}"}}
 	if change != nil {
 		change(set)
 	}
 	w := &world{
-		t: t, store: set.store, registry: session.NewRegistry(set.clocks), fake: drivertest.NewFake(),
+		t: t, store: set.store, registry: session.NewRegistry(set.clocks), fake: set.fake,
 		metrics: prometheus.NewPedanticRegistry(),
 	}
 	w.fake.Plan = set.plan

@@ -31,6 +31,8 @@ type Script struct {
 	RunsAfter    time.Duration
 	ListensAfter time.Duration
 	AnswersAfter time.Duration
+	// DeafAfter is when it stops accepting connections, if positive.
+	DeafAfter time.Duration
 	// NeverAnswers makes it hold every request.
 	NeverAnswers bool
 	// Status and Body are its answer; zero means 200.
@@ -65,6 +67,7 @@ type Fake struct {
 	stopped   []string
 	throttled map[string]int
 	closed    bool
+	outlives  bool
 }
 
 type fakeTask struct {
@@ -289,9 +292,21 @@ func (f *Fake) signal() {
 	}
 }
 
-// Close implements [scaler.Driver]: nothing of it outlives the process.
+// Outlive has the tasks survive the Close calls that follow, as those of a
+// driver do whose tasks run elsewhere; the Fake can be used by a next scaler.
+func (f *Fake) Outlive(does bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.outlives = does
+}
+
+// Close implements [scaler.Driver].
 func (f *Fake) Close(context.Context) error {
 	f.mu.Lock()
+	if f.outlives {
+		f.mu.Unlock()
+		return nil
+	}
 	if !f.closed {
 		f.closed = true
 		close(f.quit)
@@ -308,8 +323,7 @@ func (f *Fake) Dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	t := f.tasks[strings.TrimSuffix(addr, ".fake:80")]
-	if t == nil || f.closed || ctx.Err() != nil || time.Since(t.began) < t.script.ListensAfter ||
-		t.state != scaler.TaskRunning && t.state != scaler.TaskStopping {
+	if t == nil || f.closed || ctx.Err() != nil || !t.listens() {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	}
 	here, there := net.Pipe()
@@ -318,6 +332,12 @@ func (f *Fake) Dial(ctx context.Context, _, addr string) (net.Conn, error) {
 		f.answer(there, t)
 	})
 	return here, nil
+}
+
+func (t *fakeTask) listens() bool {
+	age := time.Since(t.began)
+	return (t.state == scaler.TaskRunning || t.state == scaler.TaskStopping) &&
+		age >= t.script.ListensAfter && (t.script.DeafAfter == 0 || age < t.script.DeafAfter)
 }
 
 func (f *Fake) answer(conn net.Conn, t *fakeTask) {

@@ -239,10 +239,10 @@ func TestStopCanBeCalledAgain(t *testing.T) {
 	d := open(t, "deaf", func(o *process.Options) { o.StopTimeout = 200 * time.Millisecond })
 	id := start(t, d)
 	get(t, d)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer cancel()
-	if err := d.Stop(ctx, id); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Stop with too little time = %v", err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := d.Stop(ctx, id); !errors.Is(err, context.Canceled) {
+		t.Errorf("Stop without time = %v", err)
 	}
 	if got := task(t, d); got.State != scaler.TaskStopping {
 		t.Errorf("State = %s, want stopping", got.State)
