@@ -29,7 +29,7 @@ func (s *socket) clientClosed(err error) {
 // that ends without a close frame ends the other one without.
 func (s *socket) upstreamClosed(err error) {
 	if s.kind == HMR {
-		s.lost()
+		s.lost(errors.Is(err, errTruncated))
 	}
 	if s.upstream() == nil {
 		return

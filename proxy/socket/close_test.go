@@ -111,6 +111,9 @@ func TestBrokenLegBreaksTheOther(t *testing.T) {
 			if code, _, before := closeCode(t, c); code != websocket.CloseAbnormalClosure || len(before) > 0 {
 				t.Errorf("%q: client saw %d after %q, want 1006 and no message", protocol, code, before)
 			}
+			if protocol == "vite-hmr" {
+				receive(t, r.suspects, "the suspicion")
+			}
 		}
 	})
 }

@@ -1,10 +1,13 @@
 package socket
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/webordinary/warmgate/session"
 )
 
 func handshakeRequest(change func(*http.Request)) *http.Request {
@@ -52,6 +55,18 @@ func TestHandshake(t *testing.T) {
 				t.Errorf("checkHandshake = %d, %v, want %d", got, err, c.want)
 			}
 		})
+	}
+}
+
+func TestRefusalsAreWrittenByTheCaller(t *testing.T) {
+	h := New(Options{Refuse: func(w http.ResponseWriter, r *http.Request, status int, err error) {
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, r.URL.Path+": "+err.Error())
+	}})
+	w := httptest.NewRecorder()
+	h.Serve(w, handshakeRequest(nil), Request{})
+	if got, want := w.Body.String(), "/session/s1/: "+session.ErrNotFound.Error(); w.Code != 404 || got != want {
+		t.Errorf("answer = %d %q, want 404 %q", w.Code, got, want)
 	}
 }
 

@@ -1,9 +1,7 @@
 package socket
 
 import (
-	"fmt"
 	"sync"
-	"time"
 
 	"github.com/webordinary/warmgate/session"
 )
@@ -37,12 +35,6 @@ func New(o Options) *Hub {
 	h.metrics = newMetrics(o.Registerer, h)
 	return h
 }
-
-// errDraining: this replica takes no more sockets.
-var errDraining = fmt.Errorf("this server is about to stop: %w", session.ErrUnavailable)
-
-// retryAfter is what a client is told that was refused for want of room.
-const retryAfter = 5 * time.Second
 
 // enter admits s within the bounds, or says which one is reached.
 func (h *Hub) enter(s *socket) *refusal {

@@ -25,7 +25,7 @@ const hmrProtocol = "vite-hmr"
 // KindOf tells the kind of an upgrade request. Vite offers exactly one
 // subprotocol and answers no list of several, hence a list is Other.
 func KindOf(r *http.Request) Kind {
-	switch strings.TrimSpace(r.Header.Get("Sec-Websocket-Protocol")) {
+	switch strings.TrimSpace(strings.Join(r.Header.Values("Sec-Websocket-Protocol"), ",")) {
 	case hmrProtocol:
 		return HMR
 	case "vite-ping":

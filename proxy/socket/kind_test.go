@@ -24,4 +24,8 @@ func TestKindOf(t *testing.T) {
 			t.Errorf("KindOf(%q) = %q, want %q", protocol, got, want)
 		}
 	}
+	twice := &http.Request{Header: http.Header{"Sec-Websocket-Protocol": {"vite-hmr", "x"}}}
+	if got := KindOf(twice); got != Other {
+		t.Errorf("KindOf(two lines) = %q, want %q", got, Other)
+	}
 }

@@ -10,10 +10,18 @@ import (
 type metrics struct {
 	refused  *prometheus.CounterVec
 	pings    *prometheus.CounterVec
-	messages *prometheus.CounterVec
-	bytes    *prometheus.CounterVec
+	messages map[direction]prometheus.Counter
+	bytes    map[direction]prometheus.Counter
 	reloads  prometheus.Counter
 	lost     prometheus.Counter
+}
+
+// byDirection resolves the counters that every message needs.
+func byDirection(c *prometheus.CounterVec) map[direction]prometheus.Counter {
+	return map[direction]prometheus.Counter{
+		toUpstream: c.WithLabelValues(string(toUpstream)),
+		toClient:   c.WithLabelValues(string(toClient)),
+	}
 }
 
 func newMetrics(reg prometheus.Registerer, h *Hub) metrics {
@@ -34,12 +42,12 @@ func newMetrics(reg prometheus.Registerer, h *Hub) metrics {
 		pings: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "warmgate_socket_vite_pings_total", Help: "Probes of tabs that lost their HMR socket, by status answered.",
 		}, []string{"status"}),
-		messages: f.NewCounterVec(prometheus.CounterOpts{
+		messages: byDirection(f.NewCounterVec(prometheus.CounterOpts{
 			Name: "warmgate_socket_messages_total", Help: "Websocket messages passed on, by direction.",
-		}, []string{"direction"}),
-		bytes: f.NewCounterVec(prometheus.CounterOpts{
+		}, []string{"direction"})),
+		bytes: byDirection(f.NewCounterVec(prometheus.CounterOpts{
 			Name: "warmgate_socket_bytes_total", Help: "Payload bytes of websocket messages passed on, by direction.",
-		}, []string{"direction"}),
+		}, []string{"direction"})),
 		reloads: f.NewCounter(prometheus.CounterOpts{
 			Name: "warmgate_socket_reloads_total", Help: "Tabs told to reload.",
 		}),

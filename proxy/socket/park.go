@@ -73,6 +73,9 @@ func (s *socket) reload(delay time.Duration) bool {
 // closes the socket if the tab does not go away by itself. A session that fell
 // asleep again meanwhile is left alone: the reload would wake it.
 func (s *socket) tellReload() {
+	if s.ctx.Err() != nil {
+		return
+	}
 	if s.live != nil {
 		if b, _ := s.live.Backend(); b.Phase != session.PhaseReady && b.Phase != session.PhaseEnded {
 			s.move(reloading, parked)
@@ -97,24 +100,27 @@ func (s *socket) move(from, to state) bool {
 }
 
 // lost parks an HMR socket whose upstream leg broke, and looks after it as long
-// as its session is ready all the same.
-func (s *socket) lost() {
+// as its session is ready all the same. A client that has half of a message would
+// take the next one for the rest: its leg is cut, and the tab asks by itself.
+func (s *socket) lost(truncated bool) {
 	s.mu.Lock()
 	task := s.task
 	s.mu.Unlock()
-	if !s.park() || !s.served(task) {
-		return
+	now := s.park()
+	if truncated {
+		s.client.Close()
 	}
-	s.hub.metrics.lost.Inc()
-	b, _ := s.live.Backend()
-	s.hub.options.Suspect(s.live, b.Target)
-	s.awaitRestart(task)
+	if target, ok := s.served(task); now && ok {
+		s.hub.metrics.lost.Inc()
+		s.hub.options.Suspect(s.live, target)
+		s.awaitRestart(task)
+	}
 }
 
-// served reports whether the session is ready on the given task.
-func (s *socket) served(task string) bool {
+// served returns the session's target if it is ready on the given task.
+func (s *socket) served(task string) (t session.Target, ok bool) {
 	b, _ := s.live.Backend()
-	return b.Phase == session.PhaseReady && b.Target.TaskID == task
+	return b.Target, b.Phase == session.PhaseReady && b.Target.TaskID == task
 }
 
 // The waits between two questions to a dev server that went away.
@@ -135,13 +141,16 @@ func (s *socket) awaitRestart(task string) {
 			return
 		case <-time.After(wait/2 + rand.N(wait)):
 		}
-		if !s.served(task) {
+		if _, ok := s.served(task); !ok {
 			return
 		}
-		if s.answers() && s.served(task) {
+		if !s.answers() {
+			continue
+		}
+		if _, ok := s.served(task); ok {
 			s.reload(0)
-			return
 		}
+		return
 	}
 }
 

@@ -2,14 +2,20 @@ package socket
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
 	"github.com/gorilla/websocket"
 )
 
-// errAbandoned: the socket has no use for its upstream any more.
-var errAbandoned = errors.New("the socket is done with its upstream")
+var (
+	// errAbandoned: the socket has no use for its upstream any more.
+	errAbandoned = errors.New("the socket is done with its upstream")
+	// errTruncated: the upstream broke in the middle of a message that the client
+	// has the begin of.
+	errTruncated = errors.New("the upstream broke in the middle of a message")
+)
 
 // readClient passes the client's messages on, or swallows them while there is no
 // upstream, until the client's leg ends; the socket ends with it.
@@ -53,9 +59,7 @@ func (s *socket) runUpstream(up *websocket.Conn, task string) {
 	}
 }
 
-// passToClient passes one message to the client. An HMR socket whose upstream
-// breaks in the middle of a message cannot be parked: the client would take the
-// next message for the rest. Its client leg is cut, and the tab asks by itself.
+// passToClient passes one message to the client.
 func (s *socket) passToClient(up *websocket.Conn, messageType int, r io.Reader) error {
 	s.sending.Lock()
 	defer s.sending.Unlock()
@@ -63,12 +67,15 @@ func (s *socket) passToClient(up *websocket.Conn, messageType int, r io.Reader) 
 		return errAbandoned
 	}
 	readErr, writeErr := s.relay(toClient, s.client, up, messageType, r)
-	if writeErr != nil || readErr != nil && s.kind == HMR {
+	switch {
+	case writeErr != nil:
 		s.beginClosing(websocket.CloseAbnormalClosure)
 		s.client.Close()
 		return errAbandoned
+	case readErr != nil:
+		return fmt.Errorf("%w: %w", errTruncated, readErr)
 	}
-	return readErr
+	return nil
 }
 
 // relay passes one message from src to dst as it comes, and reports which side
@@ -90,7 +97,7 @@ func (s *socket) relay(d direction, dst, src *websocket.Conn, messageType int, r
 			return nil, err
 		}
 		if errors.Is(err, io.EOF) {
-			s.hub.metrics.messages.WithLabelValues(string(d)).Inc()
+			s.hub.metrics.messages[d].Inc()
 			return nil, w.Close()
 		}
 		if err != nil {
@@ -102,7 +109,7 @@ func (s *socket) relay(d direction, dst, src *websocket.Conn, messageType int, r
 }
 
 func (s *socket) count(d direction, n int) {
-	s.hub.metrics.bytes.WithLabelValues(string(d)).Add(float64(n))
+	s.hub.metrics.bytes[d].Add(float64(n))
 	if d == toUpstream {
 		s.received.Add(int64(n))
 	} else {

@@ -9,6 +9,12 @@ import (
 	"github.com/webordinary/warmgate/session"
 )
 
+// errDraining: this replica takes no more sockets.
+var errDraining = fmt.Errorf("this server is about to stop: %w", session.ErrUnavailable)
+
+// retryAfter is what a client is told that was refused for want of room.
+const retryAfter = 5 * time.Second
+
 // refusal is an upgrade not granted. reason is its metric label; a refusal
 // without one is counted elsewhere.
 type refusal struct {
