@@ -1,0 +1,96 @@
+package main
+
+import "time"
+
+// PoolConfig is an entry of pools.
+type PoolConfig struct {
+	Key          string        `yaml:"key" doc:"Template that tells which sessions share tasks: plain text for one pool, {client} for a pool for each client, {session} for a task for each session. Empty: the pool's name."`
+	Driver       string        `yaml:"driver" doc:"What starts and stops tasks: process (child processes on this machine) or static (fixed addresses). The ecs drivers are not in this build."`
+	Port         int           `yaml:"port" doc:"Number by which routes may name the tasks' main port."`
+	Ports        []int         `yaml:"ports" doc:"Numbers of the tasks' further ports, which routes may name. A process gets a free port for each that its command or env holds as {port:NUMBER}; a static task has them on its own host."`
+	Steps        map[int]int   `yaml:"steps" doc:"Number of tasks by number of awake sessions, for example { 1: 1, 3: 3 }, where the key lets sessions share tasks. Empty: one task from the first session on."`
+	Cooldown     time.Duration `yaml:"cooldown" doc:"How long there must be too many tasks before one is stopped, where sessions share tasks."`
+	MaxTasks     int           `yaml:"max_tasks" doc:"Hard ceiling of the pool's tasks."`
+	StartTimeout time.Duration `yaml:"start_timeout" doc:"How long a task may take to become ready."`
+	Probe        ProbeConfig   `yaml:"probe" doc:"How readiness is found out: by an HTTP answer of the site itself."`
+
+	Process *ProcessConfig    `yaml:"process,omitempty" doc:"Settings of the driver process. In dir, command, env and log_file stand {client}, {session} and {task} for their values; in command and env also {port}, {port:8080} (the free port for the pool's port 8080), {port:NAME} (one more free port) and {base} (the path below which the site is served)."`
+	Static  *StaticPoolConfig `yaml:"static,omitempty" doc:"Settings of the driver static."`
+}
+
+// ProbeConfig is the section probe of a pool.
+type ProbeConfig struct {
+	Path string `yaml:"path" doc:"Path that is asked for; a template with {base} (the path below which the site is served), {session} and {client}."`
+}
+
+// ProcessConfig is the section process of a pool.
+type ProcessConfig struct {
+	Dir         string            `yaml:"dir" doc:"Working folder of the command, relative to the configuration file's. It comes from this template, never from a request."`
+	Command     []string          `yaml:"command" doc:"The command and its arguments; no shell. It or env must contain {port}."`
+	Env         map[string]string `yaml:"env" secret:"true" doc:"Environment variables besides Warmgate's own, of which those that begin with WARMGATE_ are left out."`
+	LogFile     string            `yaml:"log_file" doc:"File for what the command prints, anew with each start. Empty: only the last lines are kept, in memory."`
+	StopTimeout time.Duration     `yaml:"stop_timeout" doc:"Time between SIGTERM and SIGKILL."`
+}
+
+// StaticPoolConfig is the section static of a pool.
+type StaticPoolConfig struct {
+	Addresses []string `yaml:"addresses" doc:"host:port of each task."`
+}
+
+// The drivers that a pool may name.
+const (
+	driverProcess    = "process"
+	driverStatic     = "static"
+	driverECSService = "ecs-service"
+	driverECSTask    = "ecs-task"
+)
+
+const localPool = "local"
+
+// astroDev runs the dev server of the site in its folder, without npm or npx
+// between: a signal reaches it, and it says its own last words.
+func astroDev() []string {
+	return []string{"node", "node_modules/astro/astro.js", "dev", "--host", "127.0.0.1", "--port", "{port}"}
+}
+
+// defaultPools and defaultRoutes are what a configuration without pools or
+// without routes has: an Astro site for each client.
+func defaultPools() map[string]*PoolConfig {
+	return map[string]*PoolConfig{localPool: {
+		Key: "{session}", Driver: driverProcess,
+		Process: &ProcessConfig{Dir: "sites/{client}", Command: astroDev()},
+	}}
+}
+
+func defaultRoutes() []RouteConfig {
+	return []RouteConfig{{Priority: 10, Path: []string{"/session/*"}, Session: &SessionAction{}}}
+}
+
+// fillDefaults replaces zero values of the pool called name.
+func (p *PoolConfig) fillDefaults(name string) {
+	if p.Key == "" {
+		p.Key = name
+	}
+	setDefault(&p.Driver, driverProcess)
+	setDefault(&p.Port, 4321)
+	setDefault(&p.Cooldown, 60*time.Second)
+	setDefault(&p.MaxTasks, 20)
+	setDefault(&p.StartTimeout, 120*time.Second)
+	setDefault(&p.Probe.Path, "{base}")
+	if p.Driver == driverProcess {
+		if p.Process == nil {
+			p.Process = &ProcessConfig{}
+		}
+		if len(p.Process.Command) == 0 {
+			p.Process.Command = astroDev()
+		}
+		setDefault(&p.Process.StopTimeout, 10*time.Second)
+	}
+}
+
+func setDefault[T comparable](v *T, or T) {
+	var zero T
+	if *v == zero {
+		*v = or
+	}
+}

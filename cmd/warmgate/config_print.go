@@ -1,0 +1,198 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// secretText stands for every value that is not printed.
+const secretText = "***"
+
+// printConfig writes c as a configuration file of its own, with secrets hidden.
+func printConfig(w io.Writer, c *Config) error {
+	var root yaml.Node
+	if err := root.Encode(c); err != nil {
+		return err
+	}
+	var secrets []string
+	for _, k := range configKeys(c, &PoolConfig{}, &RouteConfig{}) {
+		if k.Secret {
+			secrets = append(secrets, k.Path)
+		}
+	}
+	tidy(&root, "", secrets)
+	e := yaml.NewEncoder(w)
+	e.SetIndent(2)
+	if err := e.Encode(&root); err != nil {
+		return err
+	}
+	return e.Close()
+}
+
+var durationPattern = regexp.MustCompile(`^([0-9]+h)?([0-9]+m)?[0-9.]+s$`)
+
+// tidy hides the secrets below n and shortens durations.
+func tidy(n *yaml.Node, path string, secrets []string) {
+	if slices.Contains(secrets, path) {
+		for i := 1; i < len(n.Content); i += 2 {
+			n.Content[i] = &yaml.Node{Kind: yaml.ScalarNode, Value: secretText}
+		}
+		return
+	}
+	switch n.Kind {
+	case yaml.ScalarNode:
+		if d, err := time.ParseDuration(n.Value); err == nil && durationPattern.MatchString(n.Value) {
+			n.Value = durationText(d)
+		}
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			tidy(n.Content[i+1], childPath(path, n.Content[i].Value), secrets)
+		}
+	default:
+		for _, child := range n.Content {
+			tidy(child, path, secrets)
+		}
+	}
+}
+
+// childPath is the path of a key below path, with NAME for the pool's name, as
+// configKeys has it.
+func childPath(path, key string) string {
+	switch path {
+	case "":
+		return key
+	case "pools":
+		key = "NAME"
+	}
+	return path + "." + key
+}
+
+// printReference writes docs/configuration.md.
+func printReference(w io.Writer) error {
+	pool := &PoolConfig{}
+	pool.fillDefaults("")
+	r := &referencePrinter{w: w}
+	r.printf("%s\n", referenceHead)
+	keys := configKeys(DefaultConfig(), pool, &RouteConfig{})
+	r.table("", keys)
+	for _, k := range keys {
+		if k.Below != "" {
+			r.printf("\n## `%s`\n\n%s\n", k.Below, k.Doc)
+			r.table(k.Below, keys)
+		}
+	}
+	r.printf("\n%s", referenceTail)
+	return r.err
+}
+
+type referencePrinter struct {
+	w   io.Writer
+	err error
+}
+
+func (r *referencePrinter) printf(format string, args ...any) {
+	if r.err == nil {
+		_, r.err = fmt.Fprintf(r.w, format, args...)
+	}
+}
+
+// table prints the keys of the section that have a value of their own.
+func (r *referencePrinter) table(section string, keys []configKey) {
+	var rows []configKey
+	variables := false
+	for _, k := range keys {
+		if k.Below == "" && k.parent() == section {
+			rows = append(rows, k)
+			variables = variables || k.Env != ""
+		}
+	}
+	switch {
+	case len(rows) == 0:
+		return
+	case variables:
+		r.printf("\n| key | default | environment variable | meaning |\n| --- | --- | --- | --- |\n")
+	default:
+		r.printf("\n| key | default | meaning |\n| --- | --- | --- |\n")
+	}
+	for _, k := range rows {
+		r.printf("| `%s` | %s | ", k.name(), code(defaultText(k)))
+		if variables {
+			r.printf("%s | ", code(k.Env))
+		}
+		r.printf("%s |\n", strings.ReplaceAll(k.Doc, "|", `\|`))
+	}
+}
+
+// defaultText is the key's default as the file would have it; empty if it is no
+// value at all.
+func defaultText(k configKey) string {
+	if k.Optional && k.Value.IsZero() {
+		return ""
+	}
+	if d, ok := reflect.TypeAssert[time.Duration](k.Value); ok {
+		return durationText(d)
+	}
+	switch {
+	case k.Value.CanInt(), k.Value.CanFloat():
+		return fmt.Sprint(k.Value.Interface())
+	case k.Value.IsZero():
+		return ""
+	}
+	if list, ok := reflect.TypeAssert[[]string](k.Value); ok {
+		return `["` + strings.Join(list, `", "`) + `"]`
+	}
+	if s, ok := reflect.TypeAssert[string](k.Value); ok && s == goneNotFound {
+		return `"404"`
+	}
+	return fmt.Sprint(k.Value.Interface())
+}
+
+func code(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "`" + s + "`"
+}
+
+const referenceHead = `# Configuration
+
+One YAML file, named by ` + "`--config`" + ` or ` + "`WARMGATE_CONFIG`" + `; without either, ` + "`warmgate.yaml`" + ` in the working folder if
+there is one. An empty file means all defaults. An unknown key is a mistake. ` + "`warmgate config check`" + ` lists every mistake, or prints
+the configuration as it takes effect.
+
+A value is taken from the first of: a flag of the command line, an environment variable, the file, the default. Lists that are not
+marked otherwise, pools and routes have no variable: they belong in the file. Relative paths in the file are taken from the file's
+folder, those in variables and flags from the working folder. Durations are written like ` + "`750ms`, `30s`, `5m`, `12h`" + `.
+
+This page is printed by ` + "`warmgate config reference`" + `.
+
+## Top level`
+
+const referenceTail = `## An example
+
+` + "```yaml" + `
+listen: ":8080"
+public_url: https://edit.example.com
+trusted_proxies: [10.0.0.0/8]
+admin: { listen: "127.0.0.1:9090", token_file: .warmgate/token }
+sessions: { ttl: 30m, idle_timeout: 5m }
+pools:
+  edit:
+    key: "{session}"                 # a dev server for each session
+    driver: process
+    process: { dir: "sites/{client}" }
+routes:
+  - { priority: 4,  path: ["/hermes/api/sessions/*"], management: {} }
+  - { priority: 5,  path: ["/hermes/*"],  forward: { urls: ["http://10.0.0.5:3000"] } }
+  - { priority: 15, path: ["/session/*"], session: { pool: edit } }
+  - { priority: 20, path: ["/_astro/*"],  session: { pool: edit, id: [hint] } }
+  - { default: true, fixed_response: { status_code: 404, body: "Nothing here." } }
+` + "```" + `
+`

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"slices"
+
+	"github.com/webordinary/warmgate/scaler"
+	"github.com/webordinary/warmgate/scaler/process"
+	"github.com/webordinary/warmgate/scaler/static"
+	"github.com/webordinary/warmgate/session"
+)
+
+var poolName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+
+// checkPools checks each pool by itself.
+func (c *Config) checkPools(m *mistakes) {
+	for _, name := range c.poolNames() {
+		p, path := c.Pools[name], "pools."+name
+		if !poolName.MatchString(name) {
+			m.add(path, "a pool's name consists of letters, digits, - and _")
+		}
+		p.check(path, m)
+		switch p.Driver {
+		case driverProcess:
+			p.checkProcess(path, m)
+		case driverStatic:
+			p.checkStatic(path, m)
+		case driverECSService, driverECSTask:
+			m.add(path+".driver", "%s is not in this build; process and static are", p.Driver)
+		default:
+			m.oneOf(path+".driver", p.Driver, driverProcess, driverStatic)
+		}
+		for _, err := range joined(c.scalerPool(name, nil).Validate()) {
+			// The missing driver is on purpose; check has told of negative limits.
+			invalid, ok := errors.AsType[*session.InvalidError](err)
+			if ok && invalid.Field != "driver" && invalid.Field != "pool" {
+				m.add(path+"."+invalid.Field, "%s", invalid.Reason)
+			}
+		}
+	}
+}
+
+// check checks what a driver and the scaler do not.
+func (p *PoolConfig) check(path string, m *mistakes) {
+	checkPort(path+".port", p.Port, m)
+	for i, port := range p.Ports {
+		checkPort(fmt.Sprintf("%s.ports[%d]", path, i), port, m)
+	}
+	for sessions, tasks := range p.Steps {
+		if tasks > p.MaxTasks {
+			m.add(path+".steps", "%d: %d is more than max_tasks (%d)", sessions, tasks, p.MaxTasks)
+		}
+	}
+	for _, limit := range []struct {
+		key      string
+		negative bool
+	}{
+		{"cooldown", p.Cooldown < 0}, {"max_tasks", p.MaxTasks < 0}, {"start_timeout", p.StartTimeout < 0},
+	} {
+		if limit.negative {
+			m.add(path+"."+limit.key, "is negative")
+		}
+	}
+}
+
+func checkPort(path string, port int, m *mistakes) {
+	if port < 1 || port > 65535 {
+		m.add(path, "%d is no port", port)
+	}
+}
+
+// checkProcess: what the driver says, and: a task is shared by the sessions of
+// one key, so a template that tells them apart needs a key that does so, too.
+func (p *PoolConfig) checkProcess(path string, m *mistakes) {
+	if p.Static != nil {
+		m.add(path+".static", "belongs to the driver static; this pool's is process")
+	}
+	_, err := process.New(p.processOptions("unused", slog.New(slog.DiscardHandler)))
+	m.addInvalid(path+".process.", err)
+	if p.Process.Dir == "" {
+		m.add(path+".process.dir", "is empty")
+	}
+	p.checkKeyed(path+".process.dir", p.Process.Dir, m)
+	p.checkKeyed(path+".process.log_file", p.Process.LogFile, m)
+	for _, arg := range p.Process.Command {
+		p.checkKeyed(path+".process.command", arg, m)
+	}
+	for name, value := range p.Process.Env {
+		p.checkKeyed(path+".process.env."+name, value, m)
+	}
+}
+
+// checkKeyed checks that the pool's key determines the template's {client} and
+// {session}. A session has one client, so {session} determines both.
+func (p *PoolConfig) checkKeyed(path, template string, m *mistakes) {
+	keyed, _ := templateNames(p.Key)
+	names, _ := templateNames(template) // the driver tells of wrong ones
+	for _, name := range names {
+		if (name == "client" || name == "session") && !slices.Contains(keyed, name) && !slices.Contains(keyed, "session") {
+			m.add(path, "{%s} is not one and the same for all sessions of the pool's key (%s)", name, p.Key)
+		}
+	}
+}
+
+func (p *PoolConfig) checkStatic(path string, m *mistakes) {
+	if p.Process != nil {
+		m.add(path+".process", "belongs to the driver process; this pool's is static")
+	}
+	_, err := static.New(p.staticOptions())
+	m.addInvalid(path+".static.", err)
+}
+
+// templateNames returns the names in braces.
+func templateNames(template string) ([]string, error) {
+	var names []string
+	_, err := scaler.Expand(template, func(name string) (string, bool) {
+		names = append(names, name)
+		return "", true
+	})
+	return names, err
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+)
+
+// listeners are the open ones; health is nil if there is none.
+type listeners struct {
+	public, admin, health net.Listener
+}
+
+// listen opens the listeners, all or none.
+func listen(ctx context.Context, c *Config) (l listeners, err error) {
+	for _, open := range []struct {
+		key, address string
+		listener     *net.Listener
+	}{
+		{"listen", c.Listen, &l.public},
+		{"admin.listen", c.Admin.Listen, &l.admin},
+		{"health.listen", c.Health.Listen, &l.health},
+	} {
+		if open.address == "" {
+			continue
+		}
+		if *open.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", open.address); err != nil {
+			l.close()
+			return listeners{}, fmt.Errorf("%s: %w", open.key, err)
+		}
+	}
+	return l, nil
+}
+
+// close closes those that are open; closing twice does no harm.
+func (l listeners) close() {
+	for _, one := range []net.Listener{l.public, l.admin, l.health} {
+		if one != nil {
+			one.Close()
+		}
+	}
+}
+
+// newServer returns a server with the bounds that all listeners have. There is no
+// bound for a whole request or answer: both may be streams.
+func newServer(c *Config, h http.Handler, logger *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: c.Limits.ReadHeaderTimeout,
+		IdleTimeout:       c.Limits.IdleTimeout,
+		MaxHeaderBytes:    c.Limits.HeaderBytes,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+	}
+}
+
+// serveOn serves until the server is shut down; any other end is an error.
+func serveOn(server *http.Server, l net.Listener) error {
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("listener %s: %w", l.Addr(), err)
+	}
+	return nil
+}
+
+// stopServing closes the listener, lets requests end until ctx does, and cuts
+// what is left.
+func stopServing(ctx context.Context, server *http.Server) error {
+	err := server.Shutdown(ctx)
+	if err != nil {
+		return errors.Join(err, server.Close())
+	}
+	return nil
+}
+
+// browserURL is how a browser on this machine reaches a listener.
+func browserURL(a net.Addr) string {
+	host, port, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return "http://" + a.String()
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsLoopback() || ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// announce tells where to look.
+func announce(w io.Writer, c *Config, l listeners, logger *slog.Logger) {
+	facts := []struct{ name, value string }{
+		{"public", c.PublicURL},
+		{"admin", browserURL(l.admin.Addr())},
+		{"token", c.Admin.TokenFile},
+	}
+	if l.health != nil {
+		facts = append(facts, struct{ name, value string }{"health", browserURL(l.health.Addr())})
+	}
+	if c.Log.Format == logJSON {
+		for _, f := range facts {
+			logger.Info("listening", "name", f.name, "at", f.value)
+		}
+		return
+	}
+	fmt.Fprintf(w, "Warmgate %s listens on %s\n", version, browserURL(l.public.Addr()))
+	for _, f := range facts {
+		fmt.Fprintf(w, "  %-7s %s\n", f.name, f.value)
+	}
+}
+
+// newLogger returns the logger of everything but requests.
+func newLogger(w io.Writer, c LogConfig) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		return nil, err
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if c.Format == logJSON {
+		return slog.New(slog.NewJSONHandler(w, o)), nil
+	}
+	return slog.New(slog.NewTextHandler(w, o)), nil
+}

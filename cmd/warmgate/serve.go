@@ -1,0 +1,283 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/webordinary/warmgate/proxy"
+	"github.com/webordinary/warmgate/proxy/accesslog"
+	"github.com/webordinary/warmgate/proxy/admin"
+	"github.com/webordinary/warmgate/proxy/api"
+	"github.com/webordinary/warmgate/proxy/page"
+	"github.com/webordinary/warmgate/proxy/problem"
+	"github.com/webordinary/warmgate/proxy/socket"
+	"github.com/webordinary/warmgate/proxy/warming"
+	"github.com/webordinary/warmgate/scaler"
+	"github.com/webordinary/warmgate/scaler/process"
+	"github.com/webordinary/warmgate/scaler/static"
+	"github.com/webordinary/warmgate/session"
+	"github.com/webordinary/warmgate/session/bolt"
+	"github.com/webordinary/warmgate/session/cache"
+)
+
+// serve wires the parts of a valid configuration together and runs them until
+// ctx ends or a listener fails.
+//
+//	public listener -> proxy --> session.Manager -> cache -> bolt
+//	                     |              |
+//	                     |              `-> scaler -> drivers
+//	                     `-> warming, problem, socket, accesslog
+//	admin listener  -> admin -> api -> session.Manager
+func serve(ctx context.Context, c *Config, stdout, stderr io.Writer) error {
+	logger, err := newLogger(stderr, c.Log)
+	if err != nil {
+		return err
+	}
+	l, err := listen(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	if c.PublicURL == "" {
+		c.PublicURL = browserURL(l.public.Addr())
+	}
+	token, made, err := ensureToken(c.Admin.TokenFile)
+	if err != nil {
+		return fmt.Errorf("admin.token_file: %w", err)
+	}
+	if made {
+		logger.Info("made the token of the management API", "file", c.Admin.TokenFile)
+	}
+	store, err := bolt.Open(bolt.Options{Path: c.Store.Path})
+	if err != nil {
+		return fmt.Errorf("store.path: %w", err)
+	}
+	p, err := wire(c, store, token, stdout, logger)
+	if err != nil {
+		return errors.Join(err, store.Close())
+	}
+	err = p.run(ctx, l, func() { announce(stderr, c, l, logger) })
+	return errors.Join(err, store.Close())
+}
+
+// parts are what runs.
+type parts struct {
+	config    *Config
+	logger    *slog.Logger
+	health    *admin.Health
+	scaler    *scaler.Scaler
+	extender  *cache.Extender
+	accessLog *accesslog.Logger
+	pages     *warming.Pages
+	sockets   *socket.Hub
+	proxy     *proxy.Handler
+
+	public, admin, healthz *http.Server
+}
+
+// wire makes the parts and starts none of them.
+func wire(c *Config, store *bolt.Store, token string, stdout io.Writer, logger *slog.Logger) (*parts, error) {
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	p := &parts{config: c, logger: logger, health: &admin.Health{}}
+
+	// Sessions: the store, the cache before it, and who writes activity.
+	cached, err := cache.New(store, cache.Options{Registerer: metrics})
+	if err != nil {
+		return nil, err
+	}
+	registry := session.NewRegistry(c.clocks())
+	p.extender = cache.NewExtender(cached, c.clocks(), cache.ExtenderOptions{Registerer: metrics, Logger: logger})
+
+	// Tasks.
+	pools, err := c.scalerPools(logger)
+	if err != nil {
+		return nil, err
+	}
+	p.scaler, err = scaler.New(scaler.Options{
+		Store: cached, Records: store, Registry: registry, Extender: p.extender,
+		Pools: pools, DefaultPool: c.defaultPool(), MaxTasks: c.Limits.Tasks,
+		Logger: logger, Registerer: metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
+	sessions := session.NewManager(session.ManagerOptions{
+		Store: cached, Registry: registry, Extender: p.extender, Backends: p.scaler, Pool: c.defaultPool(),
+	})
+
+	// The management API, behind a guard for each listener that it is on.
+	management := api.New(api.Options{
+		Sessions: sessions, Pools: c.poolNames(), Logger: logger,
+		PreviewURL: func(s *session.Session) string { return c.previewURL(c.PublicURL, s) },
+	})
+	adminGuard, err := api.NewGuard(api.GuardOptions{Token: token, Hosts: c.adminHosts(), SameOrigin: true})
+	if err != nil {
+		return nil, err
+	}
+	publicGuard, err := api.NewGuard(api.GuardOptions{Token: token, Hosts: c.publicHosts()})
+	if err != nil {
+		return nil, err
+	}
+
+	if err := p.wireProxy(sessions, registry, publicGuard.Protect(management), metrics, stdout); err != nil {
+		return nil, err
+	}
+	p.public = newServer(c, p.proxy, logger)
+	p.public.RegisterOnShutdown(p.pages.Close)
+	p.admin = newServer(c, admin.New(admin.Options{
+		API: management, Guard: adminGuard, Health: p.health, Metrics: metrics,
+	}), logger)
+	p.healthz = newServer(c, p.health.Handler(), logger)
+	return p, nil
+}
+
+// wireProxy makes the data plane.
+func (p *parts) wireProxy(
+	sessions *session.Manager, registry *session.Registry, management http.Handler,
+	metrics prometheus.Registerer, stdout io.Writer,
+) error {
+	c := p.config
+	look, err := page.New(page.Options{})
+	if err != nil {
+		return err
+	}
+	p.pages = warming.New(look, warming.Options{})
+	p.sockets = socket.New(socket.Options{
+		Origins: c.Sockets.Origins, HandshakeTimeout: c.Sockets.HandshakeTimeout,
+		PingInterval: c.Sockets.PingInterval, PeerTimeout: 2*c.Sockets.PingInterval + 5*time.Second,
+		MaxMessage: c.Sockets.MessageBytes, MaxPerSession: c.Sockets.PerSession,
+		MaxOpen: c.Sockets.Max, MaxParked: c.Sockets.MaxParked,
+		Touch: func(l *session.Live, kind session.ActivityKind) {
+			p.extender.Touch(l, session.Activity{At: time.Now(), Kind: kind})
+		},
+		Suspect: p.scaler.Suspect, Refuse: proxy.RefuseUpgrade, Registerer: metrics,
+	})
+	if c.Log.Access == accessOff {
+		stdout = io.Discard
+	}
+	if p.accessLog, err = accesslog.New(stdout, accesslog.Options{Format: c.accessFormat()}, p.logger); err != nil {
+		return err
+	}
+	routes, err := c.table()
+	if err != nil {
+		return err
+	}
+	p.proxy, err = proxy.New(proxy.Options{
+		Routes: routes, Sessions: sessions, Registry: registry, Backends: p.scaler, Toucher: p.extender,
+		Pages: p.pages, Problems: problem.NewPages(look), Sockets: p.sockets, AccessLog: p.accessLog,
+		Management: management, TrustedProxies: c.trustedProxies(), Gone: c.goneURL(),
+		Holds: c.holdOptions(), Budgets: c.budgetOptions(),
+		Transport: proxy.TransportOptions{DialTimeout: c.Limits.DialTimeout, ResponseTimeout: c.Limits.ResponseTimeout},
+		Metrics:   metrics, Logger: p.logger,
+	})
+	return err
+}
+
+// scalerPools makes the pools, each with a driver of its own.
+func (c *Config) scalerPools(logger *slog.Logger) ([]scaler.Pool, error) {
+	var list []scaler.Pool
+	for _, name := range c.poolNames() {
+		driver, err := c.driver(name, logger)
+		if err != nil {
+			return nil, fmt.Errorf("pools.%s: %w", name, err)
+		}
+		list = append(list, c.scalerPool(name, driver))
+	}
+	return list, nil
+}
+
+func (c *Config) driver(name string, logger *slog.Logger) (scaler.Driver, error) {
+	p := c.Pools[name]
+	if p.Driver == driverStatic {
+		return static.New(p.staticOptions())
+	}
+	stateDir := filepath.Join(filepath.Dir(c.Store.Path), "processes", name)
+	return process.New(p.processOptions(stateDir, logger.With("pool", name)))
+}
+
+// run runs everything until ctx ends or a part fails, and then stops it in order.
+// ready is called when requests are served.
+func (p *parts) run(ctx context.Context, l listeners, ready func()) error {
+	serving, failed := errgroup.WithContext(ctx)
+	serving.Go(func() error { return serveOn(p.admin, l.admin) })
+	if l.health != nil {
+		serving.Go(func() error { return serveOn(p.healthz, l.health) })
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var rest errgroup.Group
+	rest.Go(func() error { return p.accessLog.Run(background) })
+	rest.Go(func() error { return p.extender.Run(background) })
+
+	// What an earlier run has left is put right before anybody is served.
+	err := p.scaler.Recover(failed)
+	if err == nil {
+		rest.Go(func() error { return p.scaler.Run(background) })
+		serving.Go(func() error { return serveOn(p.public, l.public) })
+		p.health.Ready()
+		ready()
+		<-failed.Done()
+	}
+	if ctx.Err() != nil {
+		err = nil // asked to stop, perhaps in the middle of Recover
+		p.logger.Info("stopping; a second signal ends at once")
+	}
+	stopErr := p.stop(stop, &rest)
+	return errors.Join(err, serving.Wait(), stopErr)
+}
+
+// The time that the parts behind the listeners have to stop.
+const (
+	socketDrain   = 10 * time.Second
+	closeDeadline = 10 * time.Second
+)
+
+// stop ends everything in order: no new requests, then those under way, sockets,
+// the loops in the background, the tasks of this machine, and what is not written
+// yet. The admin listener answers until the end.
+func (p *parts) stop(stopRest func(), rest *errgroup.Group) error {
+	ctx := context.Background()
+	p.health.Drain()
+	time.Sleep(p.config.Shutdown.Delay)
+
+	drain, cancel := context.WithTimeout(ctx, p.config.Shutdown.Drain)
+	defer cancel()
+	errs := []error{named("requests under way", stopServing(drain, p.public))}
+	sockets, cancel := context.WithTimeout(ctx, socketDrain)
+	defer cancel()
+	errs = append(errs, named("open sockets", p.sockets.Drain(sockets)))
+
+	stopRest()
+	errs = append(errs, rest.Wait())
+	closing, cancel := context.WithTimeout(ctx, p.config.longestStop()+closeDeadline)
+	defer cancel()
+	errs = append(errs,
+		named("tasks", p.scaler.Shutdown(closing)),
+		named("activity", p.extender.Close(closing)),
+		p.accessLog.Close(),
+		p.admin.Close(), p.healthz.Close(),
+	)
+	p.proxy.Close()
+	return errors.Join(errs...)
+}
+
+// named says what did not end in time.
+func named(what string, err error) error {
+	if err != nil {
+		return fmt.Errorf("stop %s: %w", what, err)
+	}
+	return nil
+}
