@@ -32,7 +32,7 @@ func cached(b *testing.B, count int) (*cache.Cache, []session.ID, float64) {
 			s.UserID, s.ThreadID, s.Pool, s.Status = "user-4711", "thread-0815", "edit", session.Active
 			s.Target = session.Target{
 				TaskID: fmt.Sprintf("arn:aws:ecs:us-west-2:123456789012:task/edit-cluster/%032x", i),
-				Addr:   "10.0.12.34:4321", Ports: map[int]string{8080: "10.0.12.34:8080"},
+				Addr:   "10.0.12.34:4321",
 			}
 			s.AwakeSince = s.CreatedAt
 			if err := st.Create(b.Context(), s); err != nil {

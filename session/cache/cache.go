@@ -69,7 +69,7 @@ func (c *Cache) Session(ctx context.Context, id session.ID) (session.Session, er
 		} else {
 			c.metrics.stale.Inc()
 		}
-		return e.session, nil
+		return e.session.unpack(), nil
 	}
 	if until, known := c.missing.Get(id); known && now < until {
 		c.metrics.negative.Inc()

@@ -11,7 +11,7 @@ import (
 // entry is a cached session. The session does not change; a newer one comes
 // with an entry of its own. Times are those of Cache.now.
 type entry struct {
-	session session.Session
+	session packed
 	read    time.Duration
 	// usable is until when it is served without waiting for the store.
 	usable atomic.Int64
@@ -22,7 +22,7 @@ type entry struct {
 // entry returns a fresh entry for a session that was stored at this moment.
 func (c *Cache) entry(s session.Session) *entry {
 	now := c.now()
-	e := &entry{session: s, read: now}
+	e := &entry{session: pack(&s), read: now}
 	e.usable.Store(int64(now + c.options.Fresh))
 	e.refresh.Store(int64(now + c.options.Fresh/2))
 	return e

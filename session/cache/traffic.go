@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/webordinary/warmgate/session"
 )
@@ -68,15 +69,23 @@ func (c *Cache) land(id session.ID, f *flight) {
 	}
 	switch {
 	case f.err == nil && current:
-		c.sessions.Add(id, c.entry(f.session))
-		c.missing.Remove(id)
+		c.remember(id, c.entry(f.session))
 	case errors.Is(f.err, session.ErrNotFound) && current:
 		c.sessions.Remove(id)
-		c.missing.Add(id, c.now()+c.options.Negative)
+		c.missing.Add(own(id), c.now()+c.options.Negative)
 	case down(f.err) && current && known && c.keepStale(e):
-		f.session, f.err, f.stale = e.session, nil, true
+		f.session, f.err, f.stale = e.session.unpack(), nil, true
 	}
 }
+
+// remember puts e in the cache. The key is a copy of its own: a part of a larger
+// text, a request's path or an older record, would keep all of that in memory.
+func (c *Cache) remember(id session.ID, e *entry) {
+	c.sessions.Add(own(id), e)
+	c.missing.Remove(id)
+}
+
+func own(id session.ID) session.ID { return session.ID(strings.Clone(string(id))) }
 
 // Create stores s. What is remembered of its id is forgotten: the next look-up
 // reads what the store made of it.
@@ -146,8 +155,7 @@ func (c *Cache) end(id session.ID, after *session.Session, err error) {
 		if crossed {
 			e.outdate()
 		}
-		c.sessions.Add(id, e)
-		c.missing.Remove(id)
+		c.remember(id, e)
 	case err == nil, errors.Is(err, session.ErrNotFound):
 		c.sessions.Remove(id)
 		c.missing.Remove(id)
