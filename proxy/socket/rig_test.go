@@ -43,7 +43,7 @@ func newRig(t testing.TB, o Options) *rig {
 	t.Helper()
 	r := &rig{
 		t: t, registry: prometheus.NewRegistry(),
-		outcomes: make(chan Outcome, 5000), suspects: make(chan session.Target, 100),
+		outcomes: make(chan Outcome, 5000), suspects: make(chan session.Target, 5000),
 	}
 	o.Registerer = r.registry
 	o.Touch = func(_ *session.Live, k session.ActivityKind) {
