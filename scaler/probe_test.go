@@ -61,7 +61,7 @@ func TestProbeJudgesAnswers(t *testing.T) {
 		"not found":         {http.NotFound, true, ""},
 		"redirect":          {http.RedirectHandler(elsewhere.URL, http.StatusFound).ServeHTTP, true, ""},
 		"error page":        {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "overlay", 500) }, true, ""},
-		"forbidden":         {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "sign in", 403) }, true, ""},
+		"forbidden":         {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "sign in", http.StatusForbidden) }, true, ""},
 		"a long page":       {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat("x", 1<<20)) }, true, ""},
 		"bad gateway":       {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) }, false, "502"},
 		"unavailable":       {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, false, "503"},
@@ -71,7 +71,7 @@ func TestProbeJudgesAnswers(t *testing.T) {
 			fmt.Fprint(w, "hel")
 		}, false, "broke off"},
 		"blocked host": {func(w http.ResponseWriter, r *http.Request) {
-			http.Error(w, "Blocked request. This host is not allowed.", 403)
+			http.Error(w, "Blocked request. This host is not allowed.", http.StatusForbidden)
 		}, false, `refuses the host "h"`},
 	} {
 		t.Run(name, func(t *testing.T) {

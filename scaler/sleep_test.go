@@ -175,8 +175,8 @@ func TestExpiry(t *testing.T) {
 		}
 		time.Sleep(25 * time.Hour)
 		synctest.Wait()
-		for rec := range w.store.ByStatus(t.Context(), session.Statuses()...) {
-			t.Errorf("%s is left after the retention", rec.ID)
+		for rec, err := range w.store.ByStatus(t.Context(), session.Statuses()...) {
+			t.Errorf("%s (%v) is left after the retention", rec.ID, err)
 		}
 	})
 }

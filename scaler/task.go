@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -257,7 +258,7 @@ func (t *task) step(step session.Step) {
 		}
 	}
 	// A fresh slice: snapshots share the old one.
-	t.steps = append(t.steps[:len(t.steps):len(t.steps)], step)
+	t.steps = append(slices.Clip(t.steps), step)
 }
 
 // settle ends the start of a task; err is nil if it is ready.

@@ -98,7 +98,7 @@ func until(t *testing.T, what string, true func() bool) {
 }
 
 func listens(addr string) bool {
-	conn, err := net.Dial("tcp", addr) //nolint:noctx // loopback
+	conn, err := net.Dial("tcp", addr)
 	if err == nil {
 		conn.Close()
 	}

@@ -50,14 +50,14 @@ func (d *Driver) prepare(id string, spec scaler.TaskSpec) (launch, error) {
 			port, portErr := d.ports.reserve()
 			if portErr != nil {
 				err = portErr
-				return "", true
+				return "", false
 			}
 			la.ports[name] = port
 		}
 		return strconv.Itoa(la.ports[name]), true
 	}
 	expand := func(template string) string {
-		expanded, _ := scaler.Expand(template, value) // New has checked the syntax
+		expanded, _ := scaler.Expand(template, value) // New has checked the syntax, err tells of ports
 		return expanded
 	}
 	for _, arg := range d.opts.Command {

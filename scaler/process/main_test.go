@@ -48,7 +48,7 @@ func programs() map[string]func() error {
 
 // serve answers with its environment's NAME until it is told to end.
 func serve() error {
-	l, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv("PORT")) //nolint:noctx // a test program
+	l, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv("PORT"))
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func deaf() error {
 
 // fork has a grandchild serve, as `npm run dev` does; it waits for it or leaves.
 func fork(wait bool) error {
-	cmd := exec.Command(os.Args[0]) //nolint:noctx // a test program
+	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "PROGRAM=deaf")
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {
@@ -85,7 +85,7 @@ func second() error {
 		if err := os.WriteFile("started", []byte(os.Getenv("PORT")), 0o600); err != nil {
 			return err
 		}
-		return errors.New("Error: listen EADDRINUSE: address already in use") //nolint:revive,staticcheck // as Node says it
+		return errors.New("Error: listen EADDRINUSE: address already in use")
 	}
 	return serve()
 }
