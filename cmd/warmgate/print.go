@@ -160,7 +160,10 @@ func fromNow(t time.Time) string {
 	if d >= time.Minute || d <= -time.Minute {
 		d = d.Round(time.Minute)
 	}
-	if d < 0 {
+	switch {
+	case d == 0:
+		return "now"
+	case d < 0:
 		return durationText(-d) + " ago"
 	}
 	return "in " + durationText(d)

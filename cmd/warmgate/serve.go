@@ -74,6 +74,7 @@ func serve(ctx context.Context, c *Config, stdout, stderr io.Writer) error {
 type parts struct {
 	config    *Config
 	logger    *slog.Logger
+	metrics   *prometheus.Registry
 	health    *admin.Health
 	scaler    *scaler.Scaler
 	extender  *cache.Extender
@@ -91,7 +92,7 @@ func wire(c *Config, store *bolt.Store, token string, stdout io.Writer, logger *
 	metrics.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
-	p := &parts{config: c, logger: logger, health: &admin.Health{}}
+	p := &parts{config: c, logger: logger, metrics: metrics, health: &admin.Health{}}
 
 	// Sessions: the store, the cache before it, and who writes activity.
 	cached, err := cache.New(store, cache.Options{Registerer: metrics})
@@ -132,7 +133,7 @@ func wire(c *Config, store *bolt.Store, token string, stdout io.Writer, logger *
 		return nil, err
 	}
 
-	if err := p.wireProxy(sessions, registry, publicGuard.Protect(management), metrics, stdout); err != nil {
+	if err := p.wireProxy(sessions, registry, publicGuard.Protect(management), stdout); err != nil {
 		return nil, err
 	}
 	p.public = newServer(c, p.proxy, logger)
@@ -146,8 +147,7 @@ func wire(c *Config, store *bolt.Store, token string, stdout io.Writer, logger *
 
 // wireProxy makes the data plane.
 func (p *parts) wireProxy(
-	sessions *session.Manager, registry *session.Registry, management http.Handler,
-	metrics prometheus.Registerer, stdout io.Writer,
+	sessions *session.Manager, registry *session.Registry, management http.Handler, stdout io.Writer,
 ) error {
 	c := p.config
 	look, err := page.New(page.Options{})
@@ -163,7 +163,7 @@ func (p *parts) wireProxy(
 		Touch: func(l *session.Live, kind session.ActivityKind) {
 			p.extender.Touch(l, session.Activity{At: time.Now(), Kind: kind})
 		},
-		Suspect: p.scaler.Suspect, Refuse: proxy.RefuseUpgrade, Registerer: metrics,
+		Suspect: p.scaler.Suspect, Refuse: proxy.RefuseUpgrade, Registerer: p.metrics,
 	})
 	if c.Log.Access == accessOff {
 		stdout = io.Discard
@@ -181,7 +181,7 @@ func (p *parts) wireProxy(
 		Management: management, TrustedProxies: c.trustedProxies(), Gone: c.goneURL(),
 		Holds: c.holdOptions(), Budgets: c.budgetOptions(),
 		Transport: proxy.TransportOptions{DialTimeout: c.Limits.DialTimeout, ResponseTimeout: c.Limits.ResponseTimeout},
-		Metrics:   metrics, Logger: p.logger,
+		Metrics:   p.metrics, Logger: p.logger,
 	})
 	return err
 }
