@@ -50,6 +50,21 @@ func TestResumeInTheGrace(t *testing.T) {
 	})
 }
 
+func TestEachSleepHasItsOwnGrace(t *testing.T) {
+	clocks := func(set *settings) { set.clocks = session.Clocks{IdleTimeout: 2 * time.Second} }
+	inBubble(t, clocks, func(t *testing.T, w *world) {
+		l := w.create("s1")
+		w.warm(l)
+		awaitPhase(t, l, session.PhaseAsleep)
+		time.Sleep(2 * time.Second)
+		w.wake(l)
+		awaitPhase(t, l, session.PhaseAsleep)
+		time.Sleep(4 * time.Second) // the grace of the first sleep is over, that of the second is not
+		w.wake(l)
+		w.expect(l, session.PhaseReady, session.Active, 1, 1)
+	})
+}
+
 func TestUseInTheGraceIsWrittenBack(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, w *world) {
 		l := w.create("s1")

@@ -27,6 +27,7 @@ func identity(pid int) (string, error) {
 type stat struct {
 	state   byte
 	group   int
+	threads string
 	started string
 }
 
@@ -37,15 +38,22 @@ func readStat(pid int) (stat, error) {
 	}
 	// Fields after the command name, which is in parentheses and may contain any.
 	fields := bytes.Fields(data[bytes.LastIndexByte(data, ')')+1:])
-	const startTime = 22 - 3 // field 22; the first one here is field 3
+	const numThreads, startTime = 20 - 3, 22 - 3 // by their numbers there; the first one here is field 3
 	if len(fields) <= startTime {
 		return stat{}, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
 	}
 	group, err := strconv.Atoi(string(fields[2]))
-	return stat{state: fields[0][0], group: group, started: string(fields[startTime])}, err
+	return stat{
+		state: fields[0][0], group: group,
+		threads: string(fields[numThreads]), started: string(fields[startTime]),
+	}, err
 }
 
-func (s stat) running() bool { return s.state != 'Z' && s.state != 'X' }
+// running reports whether the process has not ended. The state is that of its
+// first thread; while others have not ended, its files and sockets are open.
+func (s stat) running() bool {
+	return s.state != 'Z' && s.state != 'X' || s.threads != "1" && s.threads != "0"
+}
 
 // groupHasRunning reports whether a process of the group runs; one that has
 // ended and was not collected by its parent does not count.
