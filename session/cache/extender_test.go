@@ -174,6 +174,26 @@ func TestTouchAfterRelease(t *testing.T) {
 	})
 }
 
+// TestTouchDuringWrite: what is touched while a write is on its way is written
+// after it.
+func TestTouchDuringWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, cache.ExtenderOptions{})
+		create(t, d, "a")
+		d.delay.Store(int64(500 * time.Millisecond))
+		d.touch("a", session.Navigation)
+		time.Sleep(100 * time.Millisecond)
+		d.touch("a", session.Request)
+		last := time.Now()
+		time.Sleep(time.Minute)
+		if s := d.stored(t, "a"); !s.LastActivity.At.Equal(last) {
+			t.Errorf("stored is %s, want %s", s.LastActivity.At, last)
+		}
+		time.Sleep(30 * time.Second)
+		d.wantIdle(t)
+	})
+}
+
 func TestOutage(t *testing.T) {
 	for name, silent := range map[string]bool{"refuses": false, "is silent": true} {
 		t.Run(name, func(t *testing.T) {
