@@ -37,10 +37,13 @@ func BenchmarkEcho(b *testing.B) {
 	}))
 	b.Cleanup(hub.Close)
 
-	for name, server := range map[string]*httptest.Server{"hub": hub, "bare": bare, "direct": up} {
-		b.Run(name, func(b *testing.B) {
+	for _, way := range []struct {
+		name   string
+		server *httptest.Server
+	}{{"hub", hub}, {"bare", bare}, {"direct", up}} {
+		b.Run(way.name, func(b *testing.B) {
 			c, _, err := websocket.DefaultDialer.DialContext(b.Context(),
-				"ws"+strings.TrimPrefix(server.URL, "http"), http.Header{"Origin": {server.URL}})
+				"ws"+strings.TrimPrefix(way.server.URL, "http"), http.Header{"Origin": {way.server.URL}})
 			if err != nil {
 				b.Fatal(err)
 			}

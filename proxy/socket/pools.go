@@ -5,7 +5,7 @@ import "sync"
 // Sizes of buffers, in bytes. A leg owns only its read buffer; the others are
 // borrowed while a message passes.
 const (
-	readBufferSize  = 1 << 10
+	readBufferSize  = 2 << 10
 	writeBufferSize = 16 << 10
 	copyBufferSize  = 16 << 10
 )

@@ -18,14 +18,15 @@ type Request struct {
 	// path and query that the site knows, and the header, which becomes the hub's:
 	// Host, Origin, Cookie, Sec-Websocket-Protocol and whatever else is to be
 	// passed on. Fields of the handshake itself are taken out of it. It is called
-	// at most once, before Serve returns; an error is answered with 502.
+	// at most once, before Serve returns, if the session is ready; an error is
+	// answered with 502.
 	Upstream func(session.Target) (url string, header http.Header, err error)
 	// Header, if not nil, may change the header of the upstream's answer before it
 	// is passed on (Set-Cookie, Location).
 	Header func(http.Header)
-	// Done, if not nil, is called once: when the upgrade was refused, or when the
-	// socket is closed, then after Serve has returned and on another goroutine.
-	// What it holds on to stays in memory as long as the socket.
+	// Done, if not nil, is called once: when the upgrade was refused, before Serve
+	// returns, or when the socket has closed, on another goroutine. What it holds
+	// on to stays in memory as long as the socket.
 	Done func(Outcome)
 }
 
