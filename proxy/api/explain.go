@@ -60,7 +60,7 @@ func explainError(r *session.Report, now time.Time) string {
 	if cause == "" && r.Backend.Err != nil {
 		cause = r.Backend.Err.Error()
 	}
-	text := "the last start failed: " + cause
+	text := "the last start failed: " + strings.TrimPrefix(cause, session.ErrStartFailed.Error()+": ")
 	if wait := r.Backend.RetryAt.Sub(now); wait > 0 {
 		return text + "; a visit may try again in " + span(wait)
 	}

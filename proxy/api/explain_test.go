@@ -1,7 +1,7 @@
 package api
 
 import (
-	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -66,7 +66,7 @@ func TestExplain(t *testing.T) {
 			"failed",
 			session.Report{
 				Session: with(func(s *session.Session) { s.Status = session.Error }),
-				Backend: session.Backend{Phase: session.PhaseFailed, Err: errors.New("no folder"), RetryAt: now.Add(4 * time.Second)},
+				Backend: session.Backend{Phase: session.PhaseFailed, Err: fmt.Errorf("%w: no folder", session.ErrStartFailed), RetryAt: now.Add(4 * time.Second)},
 			},
 			"the last start failed: no folder; a visit may try again in 4s",
 		},
