@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -173,8 +174,93 @@ func staticPool(address string) string {
 	return "pools:\n  edit: { key: '{session}', driver: static, static: { addresses: ['" + address + "'] } }\n"
 }
 
-// TestMain finds goroutines that a server has left behind.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// sitePort has the port in the environment of a test binary that is to be a site.
+const sitePort = "TEST_SITE_PORT"
+
+// TestMain finds goroutines that a server has left behind. As a child of the
+// process driver the test binary is a site.
+func TestMain(m *testing.M) {
+	if port := os.Getenv(sitePort); port != "" {
+		beSite(port)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// beSite serves the name of the working folder until it is stopped.
+func beSite(port string) {
+	server := http.Server{
+		Addr: net.JoinHostPort("127.0.0.1", port), ReadHeaderTimeout: time.Second,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			folder, _ := os.Getwd()
+			fmt.Fprintf(w, "process %d in %s", os.Getpid(), filepath.Base(folder))
+		}),
+	}
+	fmt.Println(server.ListenAndServe())
+	os.Exit(1)
+}
+
+// TestServeProcesses: a site's folder comes from the pool's template, and its
+// process ends with the server.
+func TestServeProcesses(t *testing.T) {
+	t.Parallel()
+	config := fmt.Sprintf("pools:\n  edit: { key: '{session}', process: { dir: 'sites/{client}', command: [%q], env: { %s: '{port}' } } }\n",
+		os.Args[0], sitePort)
+	s := newServerIn(t, t.TempDir(), config)
+	if err := os.MkdirAll(filepath.Join(s.folder, "sites", "acme"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	if _, err := s.cli("session", "activate", "--client", "acme", "--id", "one"); err != nil {
+		t.Fatal(err)
+	}
+	status, body := get(t, s.public+"/session/one/") // held until the site answers
+	var pid int
+	var folder string
+	if _, err := fmt.Sscanf(body, "process %d in %s", &pid, &folder); err != nil || status != 200 || folder != "acme" {
+		t.Fatalf("the preview = %d %q, want the site in sites/acme", status, body)
+	}
+	if _, err := s.cli("session", "activate", "--client", "nobody", "--id", "two"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the start without a folder fails", func() bool {
+		out, err := s.cli("session", "status", "two")
+		return err == nil && strings.Contains(out, "there is no folder")
+	})
+	s.end()
+	site, err := os.FindProcess(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := site.Signal(syscall.Signal(0)); err == nil {
+		t.Errorf("process %d is left behind", pid)
+	}
+}
+
+// TestManagementOnThePublicListener: with a rule for it, by a known name, with the
+// token, and never for a browser page: the sessions' sites share that origin.
+func TestManagementOnThePublicListener(t *testing.T) {
+	t.Parallel()
+	s := start(t, staticPool(site(t))+"routes: [{ priority: 4, path: ['/hermes/api/sessions*'], management: {} }]\n")
+	defer s.end()
+	token, err := os.ReadFile(filepath.Join(s.folder, ".warmgate", "token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bearer := "Bearer " + strings.TrimSpace(string(token))
+	url := s.public + "/hermes/api/sessions"
+	if status, body := get(t, url, "Authorization", bearer); status != 200 || strings.TrimSpace(body) != "[]" {
+		t.Errorf("with the token = %d %q, want an empty list", status, body)
+	}
+	if status, _ := get(t, url); status != 401 {
+		t.Errorf("without = %d, want 401", status)
+	}
+	if status, _ := get(t, url, "Authorization", bearer, "Sec-Fetch-Site", "same-origin"); status != 403 {
+		t.Errorf("from a page of the same origin = %d, want 403", status)
+	}
+	if status, _ := get(t, s.public+"/api/sessions", "Authorization", bearer); status != 404 {
+		t.Errorf("where no rule is = %d, want 404", status)
+	}
+}
 
 func TestServe(t *testing.T) {
 	t.Parallel()
