@@ -91,22 +91,14 @@ func (s *Scaler) Suspect(l *session.Live, target session.Target) {
 	}
 	t := e.task
 	t.suspected = true
-	s.crew.spawn(func() { s.inspect(s.background, t) })
+	s.crew.spawn(func() { s.inspect(t) })
 }
 
 // inspect finds out whether a suspected task still serves.
-func (s *Scaler) inspect(ctx context.Context, t *task) {
-	s.look(ctx, t.pool)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		select {
-		case <-t.dooming:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	serves := s.prober.accepts(ctx, s.target(t).Addr, suspectLimit)
+func (s *Scaler) inspect(t *task) {
+	s.look(s.background, t.pool)
+	// t.start ends when the task is doomed, by this look or meanwhile.
+	serves := s.prober.accepts(t.start, s.target(t).Addr, suspectLimit)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t.suspected = false

@@ -90,23 +90,9 @@ func (m *metrics) stopped(p *pool, err error) {
 	m.stops.WithLabelValues(p.Name).Inc()
 }
 
-// refused counts a wake that was refused; p may be unknown.
-func (m *metrics) refused(p *pool, err error) {
-	name, reason := "", "other"
-	if p != nil {
-		name = p.Name
-	}
-	switch {
-	case errors.Is(err, session.ErrCapacity):
-		reason = "capacity"
-	case errors.Is(err, session.ErrConflict):
-		reason = "background"
-	case errors.Is(err, session.ErrExpired):
-		reason = "over"
-	case errors.Is(err, session.ErrUnavailable):
-		reason = "unavailable"
-	}
-	m.refusals.WithLabelValues(name, reason).Inc()
+// refused counts a wake that was refused because of a bound.
+func (m *metrics) refused(p *pool, reason string) {
+	m.refusals.WithLabelValues(p.Name, reason).Inc()
 }
 
 // stateCollector reads the scaler's state when it is asked for.

@@ -38,31 +38,36 @@ func (s *Scaler) reconcile(ctx context.Context) {
 	for _, p := range s.pools {
 		s.look(ctx, p)
 	}
-	if err := s.compareRecords(ctx, s.compareEvery); err != nil && ctx.Err() == nil {
+	if err := s.compareRecords(ctx, s.opts.ReconcileInterval); err != nil && ctx.Err() == nil {
 		s.log.Warn("cannot compare sessions with tasks", "error", err)
 	}
-	s.adoptStrangers(ctx, s.compareEvery)
+	s.adoptStrangers(ctx, s.opts.ReconcileInterval)
 }
 
 // compareRecords completes the ends under way, and puts right the sessions that
 // are awake by their records and that nobody here deals with.
 func (s *Scaler) compareRecords(ctx context.Context, patience time.Duration) error {
-	records, err := s.list(ctx, session.Initializing, session.Active, session.Draining)
+	all := func(*session.Session) bool { return true }
+	records, err := s.list(ctx, all, session.Initializing, session.Active, session.Draining)
 	for _, rec := range records {
 		s.putRight(ctx, rec, patience)
 	}
 	return err
 }
 
-// list returns the records with one of the statuses. They are read to the end
-// before anything is written: a store need not allow both at once.
-func (s *Scaler) list(ctx context.Context, statuses ...session.Status) ([]session.Session, error) {
+// list returns the records with one of the statuses that are wanted. They are
+// read to the end before anything is written: a store need not allow both at once.
+func (s *Scaler) list(
+	ctx context.Context, want func(*session.Session) bool, statuses ...session.Status,
+) ([]session.Session, error) {
 	var records []session.Session
 	for rec, err := range s.store.ByStatus(ctx, statuses...) {
 		if err != nil {
 			return records, err
 		}
-		records = append(records, rec)
+		if want(&rec) {
+			records = append(records, rec)
+		}
 	}
 	return records, nil
 }
@@ -193,25 +198,23 @@ func (s *Scaler) forsaken(ctx context.Context, p *pool, v Task) bool {
 // ago.
 func (s *Scaler) clean(ctx context.Context) {
 	now := time.Now()
-	sleeping, err := s.list(ctx, session.Inactive, session.Error)
-	for _, rec := range sleeping {
-		if !rec.Over(now) || s.livesOn(rec, now) {
-			continue
-		}
+	expired, err := s.list(ctx, func(rec *session.Session) bool {
+		return rec.Over(now) && !s.livesOn(*rec, now)
+	}, session.Inactive, session.Error)
+	for _, rec := range expired {
 		if _, err := s.store.Update(ctx, rec.ID, session.ExpireChange(now)); err == nil {
 			s.log.Info("session has expired", "session_id", rec.ID)
 		}
 	}
-	over, overErr := s.list(ctx, session.Expired)
-	for _, rec := range over {
-		if now.Sub(rec.ExpiresAt) < s.retention {
-			continue
-		}
+	old, oldErr := s.list(ctx, func(rec *session.Session) bool {
+		return now.Sub(rec.ExpiresAt) >= s.opts.Retention
+	}, session.Expired)
+	for _, rec := range old {
 		if err := s.store.Delete(ctx, rec.ID); err != nil {
 			s.log.Warn("cannot delete an ended session", "session_id", rec.ID, "error", err)
 		}
 	}
-	if err := errors.Join(err, overErr); err != nil && ctx.Err() == nil {
+	if err := errors.Join(err, oldErr); err != nil && ctx.Err() == nil {
 		s.log.Warn("cannot look through the sessions", "error", err)
 	}
 }

@@ -44,7 +44,7 @@ type Options struct {
 	// Zero means 30 s.
 	ReconcileInterval time.Duration
 	// JanitorInterval is how often sleeping and ended records are looked
-	// through. Zero means 5 min.
+	// through. Zero means 10 min.
 	JanitorInterval time.Duration
 	// Dial connects to targets, for probes. Nil means a [net.Dialer].
 	Dial DialFunc
@@ -64,7 +64,7 @@ func (o Options) withDefaults() Options {
 		{&o.Retention, 24 * time.Hour},
 		{&o.SweepInterval, time.Second},
 		{&o.ReconcileInterval, 30 * time.Second},
-		{&o.JanitorInterval, 5 * time.Minute},
+		{&o.JanitorInterval, 10 * time.Minute},
 	} {
 		if *d.value == 0 {
 			*d.value = d.or
@@ -89,23 +89,16 @@ func (o Options) withDefaults() Options {
 // use. Call [Scaler.Recover], then [Scaler.Run] beside serving, then
 // [Scaler.Shutdown].
 type Scaler struct {
-	store        session.Store
-	records      session.Records
-	registry     *session.Registry
-	clocks       session.Clocks
-	extender     session.Extender
-	pools        map[string]*pool
-	defaultPool  string
-	maxTasks     int
-	stopGrace    time.Duration
-	drainTimeout time.Duration
-	retention    time.Duration
-	sweepEvery   time.Duration
-	compareEvery time.Duration
-	janitorEvery time.Duration
-	prober       *prober
-	log          *slog.Logger
-	metrics      *metrics
+	opts     Options
+	store    session.Store
+	records  session.Records
+	registry *session.Registry
+	clocks   session.Clocks
+	extender session.Extender
+	pools    map[string]*pool
+	prober   *prober
+	log      *slog.Logger
+	metrics  *metrics
 
 	// background ends at Shutdown: what Wake begins outlives who called it.
 	background context.Context
@@ -123,11 +116,9 @@ type Scaler struct {
 func New(o Options) (*Scaler, error) {
 	o = o.withDefaults()
 	s := &Scaler{
-		store: o.Store, records: o.Records, registry: o.Registry, clocks: o.Registry.Clocks(), extender: o.Extender,
-		pools: make(map[string]*pool), defaultPool: o.DefaultPool, maxTasks: o.MaxTasks,
-		stopGrace: o.StopGrace, drainTimeout: o.DrainTimeout, retention: o.Retention,
-		sweepEvery: o.SweepInterval, compareEvery: o.ReconcileInterval, janitorEvery: o.JanitorInterval,
-		prober: newProber(o.Dial), log: o.Logger, sessions: make(map[session.ID]*tracked),
+		opts: o, store: o.Store, records: o.Records, registry: o.Registry, clocks: o.Registry.Clocks(),
+		extender: o.Extender, pools: make(map[string]*pool), prober: newProber(o.Dial), log: o.Logger,
+		sessions: make(map[session.ID]*tracked),
 	}
 	var errs []error
 	for _, p := range o.Pools {
@@ -157,9 +148,9 @@ func (s *Scaler) Run(ctx context.Context) error {
 	for _, p := range s.pools {
 		loops.Go(func() error { s.watch(ctx, p); return nil })
 	}
-	loops.Go(func() error { every(ctx, s.sweepEvery, s.sweep); return nil })
-	loops.Go(func() error { every(ctx, s.compareEvery, s.reconcile); return nil })
-	loops.Go(func() error { every(ctx, s.janitorEvery, s.clean); return nil })
+	loops.Go(func() error { every(ctx, s.opts.SweepInterval, s.sweep); return nil })
+	loops.Go(func() error { every(ctx, s.opts.ReconcileInterval, s.reconcile); return nil })
+	loops.Go(func() error { every(ctx, s.opts.JanitorInterval, s.clean); return nil })
 	return loops.Wait()
 }
 

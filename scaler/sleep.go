@@ -146,7 +146,7 @@ func (s *Scaler) napOver(e *tracked, nap int) {
 	s.crew.spawn(func() {
 		defer s.untrack(e)
 		select {
-		case <-time.After(s.stopGrace):
+		case <-time.After(s.opts.StopGrace):
 		case <-s.background.Done():
 			return
 		}

@@ -184,7 +184,7 @@ func TestExpiry(t *testing.T) {
 		awake.Waiters().Add(1) // does not sleep, but its life ends
 		time.Sleep(6 * time.Minute)
 		w.expect(awake, session.PhaseEnded, session.Expired, 1, 0)
-		time.Sleep(5 * time.Minute) // the janitor has come by
+		time.Sleep(10 * time.Minute) // the janitor has come by
 		if got := w.record(asleep.ID()).Status; got != session.Expired {
 			t.Errorf("the sleeping session is %s, want expired", got)
 		}
@@ -322,7 +322,7 @@ func visitOnce(t *testing.T, w *world, l *session.Live, takes time.Duration) {
 				return
 			}
 		}
-		if now, _ := l.Backend(); now != b {
+		if now, _ := l.Backend(); now != b || b.Phase == session.PhaseReady {
 			continue
 		}
 		select {

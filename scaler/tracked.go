@@ -211,7 +211,7 @@ func (s *Scaler) detach(e *tracked, drain bool) {
 // drained waits until no request of the session is under way, not for ever.
 func (s *Scaler) drained(e *tracked) {
 	const look = 20 * time.Millisecond
-	end := time.Now().Add(s.drainTimeout)
+	end := time.Now().Add(s.opts.DrainTimeout)
 	for e.live.Requests().Value() > 0 && time.Now().Before(end) {
 		select {
 		case <-time.After(look):

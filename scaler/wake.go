@@ -30,8 +30,29 @@ func (s *Scaler) Wake(ctx context.Context, l *session.Live, w session.Wake) erro
 	if err := e.enter(ctx); err != nil {
 		return fmt.Errorf("wake %s: %w", l.ID(), err)
 	}
-	defer e.leave()
-	return s.wake(ctx, e, w)
+	if s.joined(e) {
+		e.leave()
+		return nil
+	}
+	// From here on it goes on without ctx: a write torn apart would leave nobody
+	// to see the start through.
+	woken := make(chan error, 1)
+	s.mu.Lock()
+	e.refs++
+	s.mu.Unlock()
+	if !s.crew.spawn(func() {
+		defer s.untrack(e)
+		defer e.leave()
+		woken <- s.wake(s.background, e, w)
+	}) {
+		return fmt.Errorf("wake %s: shutting down: %w", l.ID(), session.ErrUnavailable)
+	}
+	select {
+	case err := <-woken:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("wake %s: %w", l.ID(), ctx.Err())
+	}
 }
 
 // joined reports whether a start is under way or has succeeded.
@@ -56,7 +77,6 @@ func (s *Scaler) wake(ctx context.Context, e *tracked, w session.Wake) error {
 		case errors.Is(err, errAgain):
 			continue
 		case err != nil:
-			s.metrics.refused(e.pool, err)
 			return fmt.Errorf("wake %s: %w", e.live.ID(), err)
 		}
 		return nil
@@ -71,7 +91,7 @@ func (s *Scaler) read(ctx context.Context, e *tracked) (session.Session, error) 
 		return session.Session{}, err
 	}
 	if rec.Pool == "" {
-		rec.Pool = s.defaultPool
+		rec.Pool = s.opts.DefaultPool
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,12 +139,14 @@ func (s *Scaler) mayWake(ctx context.Context, e *tracked, rec session.Session, w
 	retryAt := e.retryAt
 	s.mu.Unlock()
 	if wait := time.Until(retryAt); wait > 0 && !w.Activity.Kind.Visit() {
+		s.metrics.refused(e.pool, "backoff")
 		return &session.RefusedError{What: "the last start failed", RetryAfter: wait}
 	}
 	if !w.Background || !rec.BackgroundWoken {
 		return nil
 	}
 	if e.live.Overlay(rec).BackgroundWoken {
+		s.metrics.refused(e.pool, "background")
 		return fmt.Errorf("a background request has woken it already: %w", session.ErrConflict)
 	}
 	// A visit that is not written yet allows it; the store has to know first.
@@ -171,6 +193,7 @@ func conflictMeansAgain(err error) error {
 func (s *Scaler) startAnew(ctx context.Context, e *tracked, rec session.Session, w session.Wake) error {
 	free, err := s.reserve(e, rec)
 	if err != nil {
+		s.metrics.refused(e.pool, "capacity")
 		return err
 	}
 	err = s.change(ctx, e, session.WakeChange(rec.Generation, w, s.clocks.TTL))
@@ -212,11 +235,11 @@ func (s *Scaler) room(p *pool, key string) error {
 	if g := p.groups[key]; g != nil && p.dedicated {
 		n -= len(g.tasks)
 	}
-	if n < s.maxTasks {
+	if n < s.opts.MaxTasks {
 		return nil
 	}
 	return &session.RefusedError{
-		What:       fmt.Sprintf("all of the %d tasks that may run do so", s.maxTasks),
+		What:       fmt.Sprintf("all of the %d tasks that may run do so", s.opts.MaxTasks),
 		RetryAfter: capacityRetry,
 	}
 }

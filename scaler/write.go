@@ -12,18 +12,17 @@ import (
 // store is out of reach.
 const writePatience = 30 * time.Second
 
-// change writes c once and learns the record after it. It goes on when ctx
-// ends: a write torn apart would leave nobody to see a start through.
+// change writes c once and learns the record after it. The session's lane is
+// held.
 func (s *Scaler) change(ctx context.Context, e *tracked, c session.Change) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writePatience)
+	ctx, cancel := context.WithTimeout(ctx, writePatience)
 	defer cancel()
-	defer context.AfterFunc(s.background, cancel)()
 	rec, err := s.store.Update(ctx, e.live.ID(), c)
 	if err != nil {
 		return err
 	}
 	if rec.Pool == "" {
-		rec.Pool = s.defaultPool
+		rec.Pool = s.opts.DefaultPool
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
