@@ -16,7 +16,7 @@ func (x *exchange) serveForward(action *route.Forward, group *targetGroup) {
 	for range group.targets {
 		t := group.pick()
 		x.line.Target = t.addr
-		err := x.forward(upstream{scheme: t.scheme, addr: t.addr, path: x.facts.Path, keepHost: action.Host != route.HostUpstream})
+		err := x.forward(attempt{scheme: t.scheme, addr: t.addr, path: x.facts.Path, keepHost: action.Host != route.HostUpstream})
 		if err == nil {
 			return
 		}

@@ -39,12 +39,12 @@ type exchange struct {
 	detached bool
 
 	// Of the attempt to forward under way:
-	upstream upstream
-	err      error
+	attempt attempt
+	err     error
 }
 
-// upstream is where and how an attempt goes.
-type upstream struct {
+// attempt is where and how a request is forwarded.
+type attempt struct {
 	// scheme is http or https, addr host:port, path the escaped path to ask for.
 	scheme, addr, path string
 	// keepHost sends the client's Host instead of addr.
@@ -109,9 +109,9 @@ func (w finalOnly) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // forward makes one attempt at the upstream. It returns nil if an answer's
 // header has reached the client, whatever became of the body, else why not.
-func (x *exchange) forward(u upstream) error {
-	u.began = time.Now()
-	x.upstream, x.err = u, nil
+func (x *exchange) forward(a attempt) error {
+	a.began = time.Now()
+	x.attempt, x.err = a, nil
 	x.reverse.ServeHTTP(x.w, x.r)
 	return x.err
 }
@@ -120,8 +120,8 @@ func (x *exchange) forward(u upstream) error {
 // the client's X-Forwarded-* by now.
 func (x *exchange) rewrite(pr *httputil.ProxyRequest) {
 	out, in := pr.Out, pr.In
-	out.URL.Scheme, out.URL.Host = x.upstream.scheme, x.upstream.addr
-	setEscapedPath(out.URL, x.upstream.path)
+	out.URL.Scheme, out.URL.Host = x.attempt.scheme, x.attempt.addr
+	setEscapedPath(out.URL, x.attempt.path)
 	out.URL.RawQuery = in.URL.RawQuery // httputil drops pairs it cannot parse
 	out.Trailer = in.Trailer           // filled once the body is read
 	out.Host = x.outgoing(out.Header)
@@ -136,13 +136,13 @@ func (x *exchange) rewrite(pr *httputil.ProxyRequest) {
 func (x *exchange) outgoing(h http.Header) (host string) {
 	x.origin.setForwarded(h, x.r)
 	h["X-Request-Id"] = []string{x.line.RequestID}
-	if x.upstream.keepHost {
+	if x.attempt.keepHost {
 		return x.r.Host
 	}
 	if o := h.Get("Origin"); o != "" && sameOrigin(o, x.r.Host) {
-		h.Set("Origin", x.upstream.scheme+"://"+x.upstream.addr)
+		h.Set("Origin", x.attempt.scheme+"://"+x.attempt.addr)
 	}
-	return x.upstream.addr
+	return x.attempt.addr
 }
 
 // setEscapedPath makes u.EscapedPath() return exactly the given bytes, which
@@ -179,7 +179,7 @@ func cutScheme(rawURL string) (scheme, rest string, ok bool) {
 // modifyResponse sees the upstream's answer before the client does.
 func (x *exchange) modifyResponse(res *http.Response) error {
 	x.line.UpstreamStatus = res.StatusCode
-	x.line.UpstreamDuration = time.Since(x.upstream.began)
+	x.line.UpstreamDuration = time.Since(x.attempt.began)
 	if x.live != nil {
 		x.touch(res)
 		x.rewriteSessionResponse(res)
@@ -209,18 +209,14 @@ func failureOf(ctx context.Context, err error) failure {
 	if ctx.Err() != nil {
 		return failureClientGone
 	}
-	if op, ok := errors.AsType[*net.OpError](err); ok {
-		switch {
-		case op.Op == "dial":
-			return failureUnreached
-		case op.Op == "read" || op.Op == "write":
-			return failureBroken
-		}
-	}
+	op, isOp := errors.AsType[*net.OpError](err)
 	switch {
+	case isOp && op.Op == "dial":
+		return failureUnreached
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return failureTimeout
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case isOp && (op.Op == "read" || op.Op == "write"),
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return failureBroken
 	}
 	return failureOther

@@ -16,6 +16,7 @@ import (
 	"github.com/webordinary/warmgate/proxy/problem"
 	"github.com/webordinary/warmgate/proxy/route"
 	"github.com/webordinary/warmgate/proxy/socket"
+	"github.com/webordinary/warmgate/proxy/upstream"
 	"github.com/webordinary/warmgate/proxy/warming"
 	"github.com/webordinary/warmgate/session"
 )
@@ -86,7 +87,7 @@ type Handler struct {
 	holds      *holds
 	budgets    *budgets
 	wakes      wakes
-	transport  *http.Transport
+	transport  *upstream.Transport
 	buffers    bufferPool
 	exchanges  sync.Pool
 	requestIDs *requestIDs
@@ -109,7 +110,7 @@ func New(o Options) (*Handler, error) {
 		trusted: o.TrustedProxies, gone: o.Gone,
 		holds:      newHolds(o.Holds.withDefaults()),
 		budgets:    newBudgets(o.Budgets.withDefaults()),
-		transport:  newTransport(o.Transport.withDefaults()),
+		transport:  upstream.New(o.Transport),
 		requestIDs: newRequestIDs(),
 		logger:     o.Logger,
 		errorLog:   slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),

@@ -16,7 +16,7 @@ func (x *exchange) rewriteSessionRequest(h http.Header) {
 	if x.rewriter = x.newRewriter(); x.rewriter != nil {
 		x.rewriter.Request(h, x.r.Host)
 	}
-	if !x.upstream.keepHost {
+	if !x.attempt.keepHost {
 		x.moveReferer(h)
 	}
 }
@@ -45,14 +45,14 @@ func (x *exchange) newRewriter() *prefix.Rewriter {
 func (x *exchange) moveReferer(h http.Header) {
 	if v := h.Get("Referer"); v != "" && sameOrigin(v, x.r.Host) {
 		_, rest, _ := cutScheme(v)
-		h.Set("Referer", "http://"+x.upstream.addr+rest[len(x.r.Host):])
+		h.Set("Referer", "http://"+x.attempt.addr+rest[len(x.r.Host):])
 	}
 }
 
 // rewriteSessionResponse makes an answer of the session's site fit for the shared
 // host.
 func (x *exchange) rewriteSessionResponse(res *http.Response) {
-	if !x.upstream.keepHost {
+	if !x.attempt.keepHost {
 		x.moveLocation(res.Header)
 	}
 	if x.rewriter == nil {
@@ -64,7 +64,7 @@ func (x *exchange) rewriteSessionResponse(res *http.Response) {
 		return
 	}
 	body, kind := x.rewriter.Response(prefix.Exchange{
-		Method: x.r.Method, Path: x.upstream.path, Host: x.r.Host, Dest: x.r.Header.Get("Sec-Fetch-Dest"),
+		Method: x.r.Method, Path: x.attempt.path, Host: x.r.Host, Dest: x.r.Header.Get("Sec-Fetch-Dest"),
 		IfNoneMatch: x.r.Header.Get("If-None-Match"),
 		ViteClient:  x.h.viteClient,
 	}, res.StatusCode, res.Header, res.Body)
@@ -76,11 +76,11 @@ func (x *exchange) rewriteSessionResponse(res *http.Response) {
 // moveLocation makes a redirect to the upstream's own address one to this host.
 func (x *exchange) moveLocation(h http.Header) {
 	v := h.Get("Location")
-	if v == "" || !sameOrigin(v, x.upstream.addr) {
+	if v == "" || !sameOrigin(v, x.attempt.addr) {
 		return
 	}
 	_, rest, _ := cutScheme(v)
-	path := rest[len(x.upstream.addr):]
+	path := rest[len(x.attempt.addr):]
 	if path == "" {
 		path = "/"
 	}

@@ -116,7 +116,7 @@ func (x *exchange) forwardTo(b *session.Backend) error {
 		return &session.InvalidError{Field: "port", Reason: "the session's task has no such port"}
 	}
 	x.line.Target = addr
-	return x.forward(upstream{
+	return x.forward(attempt{
 		scheme: "http", addr: addr, path: x.upstreamPath(), keepHost: x.action.Host == route.HostPreserve,
 	})
 }

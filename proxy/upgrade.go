@@ -57,7 +57,7 @@ func (x *exchange) upgradeUpstream(t session.Target) (url string, header http.He
 	if !ok {
 		return "", nil, &session.InvalidError{Field: "port", Reason: "the session's task has no such port"}
 	}
-	x.upstream = upstream{scheme: "http", addr: addr, keepHost: x.action.Host == route.HostPreserve, began: time.Now()}
+	x.attempt = attempt{scheme: "http", addr: addr, keepHost: x.action.Host == route.HostPreserve, began: time.Now()}
 	header = x.r.Header.Clone()
 	removeConnectionFields(header)
 	header.Set("Host", x.outgoing(header))
