@@ -255,13 +255,17 @@ func (p *parts) stop(stopRest func(), rest *errgroup.Group) error {
 
 	drain, cancel := context.WithTimeout(ctx, p.config.Shutdown.Drain)
 	defer cancel()
-	errs := []error{named("requests under way", stopServing(drain, p.public))}
+	if err := stopServing(drain, p.public); err != nil {
+		p.logger.Warn("cut requests that did not end in time", "error", err)
+	}
 	sockets, cancel := context.WithTimeout(ctx, socketDrain)
 	defer cancel()
-	errs = append(errs, named("open sockets", p.sockets.Drain(sockets)))
+	if err := p.sockets.Drain(sockets); err != nil {
+		p.logger.Warn("cut sockets that did not close in time", "error", err)
+	}
 
 	stopRest()
-	errs = append(errs, rest.Wait())
+	errs := []error{rest.Wait()}
 	closing, cancel := context.WithTimeout(ctx, p.config.longestStop()+closeDeadline)
 	defer cancel()
 	errs = append(errs,
@@ -274,7 +278,7 @@ func (p *parts) stop(stopRest func(), rest *errgroup.Group) error {
 	return errors.Join(errs...)
 }
 
-// named says what did not end in time.
+// named says what did not stop.
 func named(what string, err error) error {
 	if err != nil {
 		return fmt.Errorf("stop %s: %w", what, err)
