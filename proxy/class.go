@@ -37,15 +37,15 @@ func (c class) String() string {
 // classify tells the class from method and headers alone (Fetch Metadata Request
 // Headers, W3C; Accept where a client sends none of them).
 func classify(r *http.Request) class {
-	mode := r.Header.Get("Sec-Fetch-Mode")
+	mode := field(r.Header, "Sec-Fetch-Mode")
 	switch {
 	case isUpgrade(r):
 		return classUpgrade
-	case r.Method == http.MethodHead, r.Method == http.MethodOptions, isPrefetch(r), isUnfurler(r.UserAgent()):
+	case r.Method == http.MethodHead, r.Method == http.MethodOptions, isPrefetch(r), isUnfurler(field(r.Header, "User-Agent")):
 		return classPassive
 	case mode == "navigate":
 		return classNavigation
-	case mode == "" && r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Dest") == "" && acceptsHTML(r):
+	case mode == "" && r.Method == http.MethodGet && field(r.Header, "Sec-Fetch-Dest") == "" && acceptsHTML(r):
 		return classNavigation
 	}
 	return classFetch
@@ -54,7 +54,7 @@ func classify(r *http.Request) class {
 // isBackground reports whether the request was made by a page in a browser by
 // itself: a page's timers do that for ever.
 func isBackground(r *http.Request, c class) bool {
-	return c == classFetch && (r.Header.Get("Sec-Fetch-Mode") != "" || r.Header.Get("Sec-Fetch-Site") != "")
+	return c == classFetch && (field(r.Header, "Sec-Fetch-Mode") != "" || field(r.Header, "Sec-Fetch-Site") != "")
 }
 
 // activityKind is what the request counts as once it was answered well; "" for
@@ -70,12 +70,12 @@ func activityKind(c class) session.ActivityKind {
 }
 
 func isUpgrade(r *http.Request) bool {
-	return r.Header.Get("Upgrade") != "" && headerHasToken(r.Header["Connection"], "upgrade")
+	return field(r.Header, "Upgrade") != "" && headerHasToken(r.Header["Connection"], "upgrade")
 }
 
 func isPrefetch(r *http.Request) bool {
-	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
-		if v := r.Header.Get(name); strings.Contains(v, "prefetch") || strings.Contains(v, "prerender") || v == "preview" {
+	for _, name := range [...]string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
+		if v := field(r.Header, name); strings.Contains(v, "prefetch") || strings.Contains(v, "prerender") || v == "preview" {
 			return true
 		}
 	}
@@ -83,7 +83,15 @@ func isPrefetch(r *http.Request) bool {
 }
 
 func acceptsHTML(r *http.Request) bool {
-	return strings.Contains(r.Header.Get("Accept"), "text/html")
+	return strings.Contains(field(r.Header, "Accept"), "text/html")
+}
+
+// field is Header.Get for a name that is canonical already.
+func field(h http.Header, name string) string {
+	if v := h[name]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
 }
 
 // unfurlers are parts of the user agents, in lower case, of programs that fetch
@@ -99,10 +107,8 @@ var unfurlers = []string{
 
 // isUnfurler reports whether the user agent is on the list.
 func isUnfurler(userAgent string) bool {
-	if strings.HasPrefix(userAgent, "Mozilla/5.0 (Windows") || strings.HasPrefix(userAgent, "Mozilla/5.0 (X11") {
-		if !strings.Contains(userAgent, "compatible") && !strings.Contains(userAgent, "+http") && !strings.Contains(userAgent, "Preview") {
-			return false // an ordinary browser, told cheaply
-		}
+	if isBrowser(userAgent) {
+		return false
 	}
 	ua := strings.ToLower(userAgent)
 	for _, name := range unfurlers {
@@ -111,6 +117,20 @@ func isUnfurler(userAgent string) bool {
 		}
 	}
 	return false
+}
+
+// isBrowser knows ordinary browsers cheaply: programs that pass for one still
+// say what they are, or where to read about them.
+func isBrowser(userAgent string) bool {
+	if !strings.HasPrefix(userAgent, "Mozilla/5.0 (") {
+		return false
+	}
+	for _, sign := range [...]string{"ompatible", "http", "bot", "Bot", "review", "pider"} {
+		if strings.Contains(userAgent, sign) {
+			return false
+		}
+	}
+	return true
 }
 
 // headerHasToken reports whether one of the comma-separated values has the token,

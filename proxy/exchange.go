@@ -27,7 +27,11 @@ type exchange struct {
 	origin  origin
 	class   class
 	rule    *route.Rule
+	counts  *ruleCounters
 	reverse httputil.ReverseProxy
+	// lastRewriter belongs to lastMount: the next request is often for the same session.
+	lastMount    string
+	lastRewriter *prefix.Rewriter
 
 	// Of a session request:
 	action   *route.Session
@@ -86,12 +90,11 @@ func (x *exchange) begin(w http.ResponseWriter, r *http.Request) {
 // that has gone panics with http.ErrAbortHandler.
 func (x *exchange) finish() {
 	if !x.detached {
-		x.h.metrics.count(x.line)
+		x.counts.count(x.line.Status())
 	}
 	x.h.accessLog.End(x.line.Record)
-	h, reverse := x.h, x.reverse
-	*x = exchange{h: h, reverse: reverse}
-	h.exchanges.Put(x)
+	*x = exchange{h: x.h, reverse: x.reverse, lastMount: x.lastMount, lastRewriter: x.lastRewriter}
+	x.h.exchanges.Put(x)
 }
 
 // finalOnly keeps informational answers from clients that do not know them
@@ -134,8 +137,7 @@ func (x *exchange) rewrite(pr *httputil.ProxyRequest) {
 // ask for: the client's, or the upstream's own. Then an Origin that is this
 // proxy's becomes the upstream's, too, since dev servers compare the two.
 func (x *exchange) outgoing(h http.Header) (host string) {
-	x.origin.setForwarded(h, x.r)
-	h["X-Request-Id"] = []string{x.line.RequestID}
+	x.origin.setForwarded(h, x.r, x.line.RequestID, x.identity.Prefix)
 	if x.attempt.keepHost {
 		return x.r.Host
 	}

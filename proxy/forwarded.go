@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -89,10 +88,11 @@ func (o *origin) scheme() string {
 	return "http"
 }
 
-// setForwarded gives the outgoing header the X-Forwarded-* family. What the
-// client sent of it survives only from a trusted peer; spellings with "_" or "."
-// never do, since some servers read them as "-". X-Forwarded-For is appended to.
-func (o *origin) setForwarded(out http.Header, in *http.Request) {
+// setForwarded gives the outgoing header the X-Forwarded-* family, the request's
+// id, and the prefix that the site is mounted at, if any. What the client sent of
+// the family survives only from a trusted peer; spellings with "_" or "." never do,
+// since some servers read them as "-". X-Forwarded-For is appended to.
+func (o *origin) setForwarded(out http.Header, in *http.Request, requestID, prefix string) {
 	var prior []string
 	if o.trusted {
 		prior = in.Header["X-Forwarded-For"]
@@ -102,7 +102,7 @@ func (o *origin) setForwarded(out http.Header, in *http.Request) {
 			delete(out, name)
 		}
 	}
-	chain := o.peer.String()
+	chain := o.peerText(in.RemoteAddr)
 	if len(prior) > 0 {
 		chain = strings.Join(prior, ", ") + ", " + chain
 	}
@@ -110,12 +110,25 @@ func (o *origin) setForwarded(out http.Header, in *http.Request) {
 	if port == "" {
 		port = publicPort(in.Host, o.https)
 	}
-	// One backing array serves the four single values.
-	values := [4]string{chain, o.scheme(), in.Host, port}
+	// One backing array serves the single values.
+	values := [6]string{chain, o.scheme(), in.Host, port, requestID, prefix}
 	out["X-Forwarded-For"] = values[0:1:1]
 	out["X-Forwarded-Proto"] = values[1:2:2]
 	out["X-Forwarded-Host"] = values[2:3:3]
 	out["X-Forwarded-Port"] = values[3:4:4]
+	out["X-Request-Id"] = values[4:5:5]
+	if prefix != "" {
+		out["X-Forwarded-Prefix"] = values[5:6:6]
+	}
+}
+
+// peerText is the peer's address as text, of the connection's address where that
+// has it already.
+func (o *origin) peerText(remoteAddr string) string {
+	if i := strings.LastIndexByte(remoteAddr, ':'); i > 0 && o.peer.Is4() && remoteAddr[0] != '[' {
+		return remoteAddr[:i]
+	}
+	return o.peer.String()
 }
 
 // spoofable reports whether a header field claims to come from a proxy.
@@ -143,10 +156,11 @@ func spoofable(name string) bool {
 
 // publicPort is the port of the Host header, or the scheme's own.
 func publicPort(host string, https bool) string {
-	if _, port, err := net.SplitHostPort(host); err == nil && port != "" {
-		return port
-	}
-	if https {
+	i := strings.LastIndexByte(host, ':')
+	switch {
+	case i >= 0 && i < len(host)-1 && host[len(host)-1] != ']':
+		return host[i+1:]
+	case https:
 		return "443"
 	}
 	return "80"

@@ -61,11 +61,11 @@ func TestSetForwarded(t *testing.T) {
 	}{
 		{"from a stranger", "192.0.2.1:1", http.Header{
 			"X-Forwarded-For": {"192.0.2.1"}, "X-Forwarded-Proto": {"http"}, "X-Forwarded-Host": {"edit.example.com:8080"},
-			"X-Forwarded-Port": {"8080"}, "X-Other": {"kept"}, "Accept": {"*/*"},
+			"X-Forwarded-Port": {"8080"}, "X-Request-Id": {"id-1"}, "X-Other": {"kept"}, "Accept": {"*/*"},
 		}},
 		{"from a trusted hop", "10.0.0.9:1", http.Header{
 			"X-Forwarded-For": {"6.6.6.6, 10.0.0.9"}, "X-Forwarded-Proto": {"http"}, "X-Forwarded-Host": {"edit.example.com:8080"},
-			"X-Forwarded-Port": {"8080"}, "X-Other": {"kept"}, "Accept": {"*/*"},
+			"X-Forwarded-Port": {"8080"}, "X-Request-Id": {"id-1"}, "X-Other": {"kept"}, "Accept": {"*/*"},
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -74,7 +74,7 @@ func TestSetForwarded(t *testing.T) {
 			r.Header = spoofed.Clone()
 			out := spoofed.Clone()
 			o := testTrust.originOf(r)
-			o.setForwarded(out, r)
+			o.setForwarded(out, r, "id-1", "")
 			if diff := cmp.Diff(tt.want, out); diff != "" {
 				t.Errorf("header (-want +got):\n%s", diff)
 			}

@@ -133,6 +133,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (x *exchange) serve() {
+	routing := x.h.table.Load()
+	x.counts = routing.unmatched
 	if closesAfter(x.r) {
 		x.w.Header().Set("Connection", "close")
 	}
@@ -140,7 +142,6 @@ func (x *exchange) serve() {
 		x.refuse(status, err)
 		return
 	}
-	routing := x.h.table.Load()
 	rule, ok := routing.table.Match(&x.facts)
 	if (!ok || rule.Default) && x.followHint() {
 		return
@@ -151,6 +152,7 @@ func (x *exchange) serve() {
 	}
 	x.rule = rule
 	x.line.rule(rule)
+	x.counts = routing.counts[rule.Index()]
 	switch action := rule.Action.(type) {
 	case *route.Session:
 		x.serveSession(action)

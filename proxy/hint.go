@@ -18,7 +18,8 @@ func (x *exchange) followHint() bool {
 	if referer == "" || x.class == classUpgrade {
 		return false
 	}
-	page, rule, ok := x.h.table.Load().table.FromReferer(referer, &x.facts)
+	routing := x.h.table.Load()
+	page, rule, ok := routing.table.FromReferer(referer, &x.facts)
 	if !ok || page.Prefix == "" {
 		return false
 	}
@@ -26,6 +27,7 @@ func (x *exchange) followHint() bool {
 		return false
 	}
 	x.line.rule(rule)
+	x.counts = routing.counts[rule.Index()]
 	x.line.Cold.Answer = "hint"
 	x.h.metrics.escaped.WithLabelValues(destination(x.r)).Inc()
 	header := x.w.Header()

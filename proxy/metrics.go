@@ -39,24 +39,21 @@ func newMetrics(reg prometheus.Registerer, h *Handler) *metrics {
 	}
 }
 
-// count adds an answered request.
-func (m *metrics) count(l line) {
-	m.requests.WithLabelValues(l.Rule, statusClass(l.Status())).Inc()
+// statusClasses are the values of the status label: the first digit, as ALB
+// metrics have it, or none for a connection that was cut.
+var statusClasses = [...]string{"none", "1xx", "2xx", "3xx", "4xx", "5xx"}
+
+func statusClass(status int) int { return min(max(status/100, 0), len(statusClasses)-1) }
+
+// ruleCounters count the answers of one rule, by status class.
+type ruleCounters [len(statusClasses)]prometheus.Counter
+
+func (m *metrics) countersOf(rule string) *ruleCounters {
+	var c ruleCounters
+	for i, class := range statusClasses {
+		c[i] = m.requests.WithLabelValues(rule, class)
+	}
+	return &c
 }
 
-// statusClass is the first digit of a status, as ALB metrics have it.
-func statusClass(status int) string {
-	switch {
-	case status == 0:
-		return "none"
-	case status < 200:
-		return "1xx"
-	case status < 300:
-		return "2xx"
-	case status < 400:
-		return "3xx"
-	case status < 500:
-		return "4xx"
-	}
-	return "5xx"
-}
+func (c *ruleCounters) count(status int) { c[statusClass(status)].Inc() }

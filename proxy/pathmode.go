@@ -12,7 +12,6 @@ import (
 
 // rewriteSessionRequest makes a request's header fit for the session's site.
 func (x *exchange) rewriteSessionRequest(h http.Header) {
-	x.sessionHeader(h)
 	if x.rewriter = x.newRewriter(); x.rewriter != nil {
 		x.rewriter.Request(h, x.r.Host)
 	}
@@ -21,23 +20,21 @@ func (x *exchange) rewriteSessionRequest(h http.Header) {
 	}
 }
 
-// sessionHeader tells the site where it is mounted.
-func (x *exchange) sessionHeader(h http.Header) {
-	if x.identity.Prefix != "" {
-		h["X-Forwarded-Prefix"] = []string{x.identity.Prefix}
-	}
-}
-
 // newRewriter returns what keeps the site below its prefix, or nil where nothing
 // is to be rewritten.
 func (x *exchange) newRewriter() *prefix.Rewriter {
-	if x.identity.Prefix == "" || x.action.Prefix == route.PrefixKeep || x.action.NoRewrite {
+	mount := x.identity.Prefix
+	if mount == "" || x.action.Prefix == route.PrefixKeep || x.action.NoRewrite {
 		return nil
 	}
-	rw, err := prefix.New(prefix.Options{Prefix: x.identity.Prefix + "/"})
+	if x.lastMount == mount {
+		return x.lastRewriter
+	}
+	rw, err := prefix.New(prefix.Options{Prefix: mount + "/"})
 	if err != nil {
 		return nil // an id that cannot stand in HTML; package session admits none
 	}
+	x.lastMount, x.lastRewriter = mount, rw
 	return rw
 }
 

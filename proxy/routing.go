@@ -17,12 +17,19 @@ type routing struct {
 	table  *route.Table
 	groups []*targetGroup
 	files  []http.Handler
+	counts []*ruleCounters
+	// unmatched counts what no rule has seen.
+	unmatched *ruleCounters
 }
 
 // SetRoutes puts another table in place; requests under way keep theirs.
 func (h *Handler) SetRoutes(t *route.Table) error {
-	r := &routing{table: t, groups: make([]*targetGroup, t.Len()), files: make([]http.Handler, t.Len())}
+	r := &routing{
+		table: t, groups: make([]*targetGroup, t.Len()), files: make([]http.Handler, t.Len()),
+		counts: make([]*ruleCounters, t.Len()), unmatched: h.metrics.countersOf(""),
+	}
 	for rule := range t.Rules() {
+		r.counts[rule.Index()] = h.metrics.countersOf(rule.String())
 		switch action := rule.Action.(type) {
 		case *route.Forward:
 			if action.Pool != "" {

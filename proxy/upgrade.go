@@ -40,12 +40,12 @@ func (x *exchange) upgrade(req socket.Request) {
 	late := line{x.h.accessLog.Detach(x.line.Record)}
 	late.Skip = socket.KindOf(x.r) == socket.Ping
 	x.line.Skip, x.detached = true, true
-	h := x.h
+	h, counts := x.h, x.counts
 	req.Done = func(o socket.Outcome) {
 		late.SetStatus(o.Status)
 		late.AddTraffic(o.Received, o.Sent)
 		late.reason(o.Err)
-		h.metrics.count(late)
+		counts.count(o.Status)
 		h.accessLog.End(late.Record)
 	}
 	h.sockets.Serve(x.w, x.r, req)
@@ -61,7 +61,6 @@ func (x *exchange) upgradeUpstream(t session.Target) (url string, header http.He
 	header = x.r.Header.Clone()
 	removeConnectionFields(header)
 	header.Set("Host", x.outgoing(header))
-	x.sessionHeader(header)
 	url = "ws://" + addr + x.upstreamPath()
 	if x.facts.Query != "" {
 		url += "?" + x.facts.Query
