@@ -29,9 +29,9 @@ func (s *site) headers(h http.Header) (guarded bool) {
 	return guarded
 }
 
-// each replaces every value of a field.
+// each replaces every value of a field, whose name is in its canonical form.
 func each(h http.Header, name string, value func(string) string) {
-	values := h[http.CanonicalHeaderKey(name)]
+	values := h[name]
 	for i, v := range values {
 		values[i] = value(v)
 	}
