@@ -26,6 +26,10 @@ type testbed struct {
 
 // newTestbed starts everything; close ends it.
 func newTestbed(ctx context.Context, binary string) (*testbed, error) {
+	binary, err := filepath.Abs(binary)
+	if err != nil {
+		return nil, err
+	}
 	dir, err := os.MkdirTemp("", "warmgate-bench")
 	if err != nil {
 		return nil, err
