@@ -3,6 +3,7 @@ package scaler
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/webordinary/warmgate/session"
 )
@@ -11,12 +12,10 @@ import (
 func (s *Scaler) Release(l *session.Live) {
 	e := s.track(l)
 	defer s.untrack(e)
-	s.conclusion(e, ended)
+	s.letGo(e, ended)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e.refs++
-	s.crew.spawn(func() {
-		defer s.untrack(e)
+	s.spawn(e, func() {
 		s.drained(e)
 		if e.enter(s.background) == nil {
 			defer e.leave()
@@ -32,7 +31,7 @@ func (s *Scaler) end(ctx context.Context, e *tracked, cause string) {
 		s.log.Warn("cannot end a session", "session_id", e.live.ID(), "error", err)
 		return
 	}
-	s.conclusion(e, ended)
+	s.letGo(e, ended)
 	s.complete(ctx, e)
 }
 
@@ -43,7 +42,7 @@ func (s *Scaler) complete(ctx context.Context, e *tracked) {
 	if err == nil && rec.Status != session.Draining {
 		return // somebody else was faster, or the id is used anew
 	}
-	s.conclusion(e, ended) // a wake may have come between
+	s.letGo(e, ended) // a wake may have come between
 	if err == nil {
 		err = s.insist(ctx, e, session.EndChange(rec.Cause))
 	}
@@ -52,9 +51,19 @@ func (s *Scaler) complete(ctx context.Context, e *tracked) {
 	}
 }
 
-// conclusion shows the mode and lets the session's task go once its requests are
+// showEnd lets a session go that is over by its record, and writes so if only its
+// TTL has passed. Its lane is held.
+func (s *Scaler) showEnd(ctx context.Context, e *tracked, rec session.Session) {
+	if rec.Status.Ended() {
+		s.letGo(e, ended)
+		return
+	}
+	s.expire(ctx, e, time.Now())
+}
+
+// letGo shows the mode and lets the session's task go once its requests are
 // through.
-func (s *Scaler) conclusion(e *tracked, m mode) {
+func (s *Scaler) letGo(e *tracked, m mode) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.set(e, m)

@@ -167,25 +167,5 @@ func (p *pool) spec(s *session.Session, n int) TaskSpec {
 	}
 }
 
-// room returns nil if one more task may be started for the group, a
-// [*session.RefusedError] otherwise. A task of a dedicated group that is on its
-// way out makes place for its successor.
-func (p *pool) room(key string) error {
-	n := p.count()
-	if g := p.groups[key]; g != nil && p.dedicated {
-		n -= len(g.tasks)
-	}
-	if n < p.Maximum {
-		return nil
-	}
-	return &session.RefusedError{
-		What:       fmt.Sprintf("pool %s runs all of the %d tasks that it may", p.Name, p.Maximum),
-		RetryAfter: capacityRetry,
-	}
-}
-
-// capacityRetry is when to ask again after a ceiling was reached.
-const capacityRetry = 10 * time.Second
-
 // count returns the tasks that run or are about to.
 func (p *pool) count() int { return len(p.tasks) + p.reserved }

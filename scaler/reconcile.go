@@ -42,6 +42,43 @@ func (s *Scaler) reconcile(ctx context.Context) {
 		s.log.Warn("cannot compare sessions with tasks", "error", err)
 	}
 	s.adoptStrangers(ctx, s.opts.ReconcileInterval)
+	if err := s.follow(ctx); err != nil && ctx.Err() == nil {
+		s.log.Warn("cannot read the sessions in use again", "error", err)
+	}
+}
+
+// follow reads again what somebody on this replica uses, and shows the end of
+// the sessions that are over: an open socket makes no request that would notice.
+func (s *Scaler) follow(ctx context.Context) error {
+	var ids []session.ID
+	s.registry.Each(func(l *session.Live) bool {
+		if b, _ := l.Backend(); b.Phase != session.PhaseEnded {
+			ids = append(ids, l.ID())
+		}
+		return true
+	})
+	records, err := s.store.Sessions(ctx, ids)
+	for _, rec := range records {
+		if now := time.Now(); rec.Over(now) && !s.livesOn(rec, now) {
+			s.followEnd(ctx, rec)
+		}
+	}
+	return err
+}
+
+// followEnd shows the end of one session, if it is over still.
+func (s *Scaler) followEnd(ctx context.Context, seen session.Session) {
+	l := s.registry.Acquire(&seen)
+	defer l.Release()
+	e := s.track(l)
+	defer s.untrack(e)
+	if !e.tryEnter() {
+		return // somebody deals with it
+	}
+	defer e.leave()
+	if rec, err := s.read(ctx, e); err == nil && rec.Over(time.Now()) {
+		s.showEnd(ctx, e, rec)
+	}
 }
 
 // compareRecords completes the ends under way, and puts right the sessions that
@@ -95,7 +132,7 @@ func (s *Scaler) putRight(ctx context.Context, listed session.Session, patience 
 	}
 	switch {
 	case rec.Over(time.Now()):
-		s.expire(ctx, e, time.Now())
+		s.showEnd(ctx, e, rec)
 		return
 	case rec.Status == session.Active && s.take(e, rec):
 		return

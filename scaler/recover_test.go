@@ -171,6 +171,23 @@ func TestEndByAnotherIsFollowed(t *testing.T) {
 	})
 }
 
+func TestEndIsShownToThoseWhoOnlyWatch(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		asleep, served := w.create("asleep"), w.create("served")
+		w.warm(served)
+		if _, err := w.store.Update(t.Context(), "served", session.DrainChange("enough")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.store.Update(t.Context(), "served", session.EndChange("enough")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(31 * time.Second) // another replica has ended it
+		w.expect(served, session.PhaseEnded, session.Expired, 1, 0)
+		time.Sleep(30 * time.Minute) // its TTL is over
+		w.expect(asleep, session.PhaseEnded, session.Expired, 1, 0)
+	})
+}
+
 func TestEstimatesSurvive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, script(slowStart))

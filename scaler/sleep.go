@@ -53,10 +53,8 @@ func (s *Scaler) sweepSession(e *tracked, rec session.Session, now time.Time) {
 		return
 	}
 	s.mu.Lock()
-	e.refs++
-	s.mu.Unlock()
-	if !s.crew.spawn(func() {
-		defer s.untrack(e)
+	defer s.mu.Unlock()
+	if !s.spawn(e, func() {
 		defer e.leave()
 		s.layDown(s.background, e)
 	}) {
@@ -88,7 +86,7 @@ func (s *Scaler) layDown(ctx context.Context, e *tracked) {
 	rec, err := s.read(ctx, e)
 	switch {
 	case errors.Is(err, session.ErrNotFound), err == nil && rec.Status.Ended():
-		s.conclusion(e, ended)
+		s.letGo(e, ended)
 		return
 	case err != nil:
 		return
@@ -142,9 +140,7 @@ func (s *Scaler) dozeAlong(e *tracked) bool {
 
 // napOver takes the second step once the grace is over. s.mu is held.
 func (s *Scaler) napOver(e *tracked, nap int) {
-	e.refs++
-	s.crew.spawn(func() {
-		defer s.untrack(e)
+	s.spawn(e, func() {
 		select {
 		case <-time.After(s.opts.StopGrace):
 		case <-s.background.Done():
@@ -170,7 +166,7 @@ func (s *Scaler) giveUpTask(ctx context.Context, e *tracked, nap int) {
 	}
 	switch {
 	case errors.Is(err, session.ErrNotFound), errors.Is(err, session.ErrExpired):
-		s.conclusion(e, ended)
+		s.letGo(e, ended)
 	case err != nil: // the store is out of reach, or somebody was faster
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -192,7 +188,7 @@ func (s *Scaler) giveUpFrom(ctx context.Context, e *tracked, rec session.Session
 	case rec.Status == session.Active && s.take(e, rec): // another replica has resumed it
 		return nil
 	case rec.Status != session.Inactive: // and another one has woken it anew
-		s.conclusion(e, asleep)
+		s.letGo(e, asleep)
 		return nil
 	}
 	if w, used := s.usedAgain(e, rec); used && s.resumable(e, rec) {
@@ -228,6 +224,6 @@ func (s *Scaler) expire(ctx context.Context, e *tracked, now time.Time) {
 	err := s.change(ctx, e, session.ExpireChange(now))
 	if err == nil || errors.Is(err, session.ErrExpired) {
 		s.log.Info("session has expired", "session_id", e.live.ID())
-		s.conclusion(e, ended)
+		s.letGo(e, ended)
 	}
 }

@@ -113,12 +113,24 @@ func (e *tracked) tryEnter() bool {
 // leave gives the lane back.
 func (e *tracked) leave() { <-e.lane }
 
+// spawn runs f in a goroutine that holds on to e, and reports whether it does:
+// not any more while shutting down. s.mu is held.
+func (s *Scaler) spawn(e *tracked, f func()) bool {
+	e.refs++
+	spawned := s.crew.spawn(func() {
+		defer s.untrack(e)
+		f()
+	})
+	if !spawned {
+		e.refs--
+	}
+	return spawned
+}
+
 // under runs f with the session's lane held, in a goroutine of its own. s.mu is
 // held.
 func (s *Scaler) under(e *tracked, f func(ctx context.Context)) {
-	e.refs++
-	s.crew.spawn(func() {
-		defer s.untrack(e)
+	s.spawn(e, func() {
 		if e.enter(s.background) == nil {
 			defer e.leave()
 			f(s.background)
@@ -193,9 +205,7 @@ func (s *Scaler) detach(e *tracked, drain bool) {
 	delete(t.group.sessions, e)
 	if drain {
 		t.leaving.Add(1)
-		e.refs++
-		if !s.crew.spawn(func() {
-			defer s.untrack(e)
+		if !s.spawn(e, func() {
 			defer t.leaving.Done()
 			s.drained(e)
 		}) {

@@ -38,13 +38,13 @@ func (s *Scaler) Wake(ctx context.Context, l *session.Live, w session.Wake) erro
 	// to see the start through.
 	woken := make(chan error, 1)
 	s.mu.Lock()
-	e.refs++
-	s.mu.Unlock()
-	if !s.crew.spawn(func() {
-		defer s.untrack(e)
+	goesOn := s.spawn(e, func() {
 		defer e.leave()
 		woken <- s.wake(s.background, e, w)
-	}) {
+	})
+	s.mu.Unlock()
+	if !goesOn {
+		e.leave()
 		return fmt.Errorf("wake %s: shutting down: %w", l.ID(), session.ErrUnavailable)
 	}
 	select {
@@ -106,6 +106,7 @@ func (s *Scaler) read(ctx context.Context, e *tracked) (session.Session, error) 
 func (s *Scaler) wakeFrom(ctx context.Context, e *tracked, rec session.Session, w session.Wake) error {
 	switch {
 	case rec.Over(time.Now()):
+		s.showEnd(ctx, e, rec)
 		return session.ErrExpired
 	case rec.Status == session.Initializing:
 		return s.begin(e, rec, func() {}) // the token makes it the start that another has begun
@@ -113,7 +114,10 @@ func (s *Scaler) wakeFrom(ctx context.Context, e *tracked, rec session.Session, 
 		if s.adopt(ctx, e, rec) {
 			return nil
 		}
-		return again(s.change(ctx, e, session.LostChange(rec.Generation)))
+		if err := s.change(ctx, e, session.LostChange(rec.Generation)); err != nil {
+			return again(err)
+		}
+		return errAgain
 	}
 	if err := s.mayWake(ctx, e, rec, w); err != nil {
 		return err
@@ -124,10 +128,9 @@ func (s *Scaler) wakeFrom(ctx context.Context, e *tracked, rec session.Session, 
 	return s.startAnew(ctx, e, rec, w)
 }
 
-// again turns the outcome of a change that only prepares the next step into
-// what wake is to do next.
+// again turns a conflict into errAgain.
 func again(err error) error {
-	if err == nil || errors.Is(err, session.ErrConflict) {
+	if errors.Is(err, session.ErrConflict) {
 		return errAgain
 	}
 	return err
@@ -168,7 +171,7 @@ func (s *Scaler) resumable(e *tracked, rec session.Session) bool {
 // resume lets the session's task go on.
 func (s *Scaler) resume(ctx context.Context, e *tracked, rec session.Session, w session.Wake) error {
 	if err := s.change(ctx, e, session.ResumeChange(rec.Generation, w, s.clocks.TTL)); err != nil {
-		return conflictMeansAgain(err)
+		return again(err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -178,14 +181,6 @@ func (s *Scaler) resume(ctx context.Context, e *tracked, rec session.Session, w 
 	s.set(e, serving)
 	s.lostMeanwhile(e)
 	return nil
-}
-
-// conflictMeansAgain turns a conflict into errAgain.
-func conflictMeansAgain(err error) error {
-	if errors.Is(err, session.ErrConflict) {
-		return errAgain
-	}
-	return err
 }
 
 // startAnew begins a new generation. A place for its task is kept while the
@@ -201,200 +196,9 @@ func (s *Scaler) startAnew(ctx context.Context, e *tracked, rec session.Session,
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		free()
-		return conflictMeansAgain(err)
+		return again(err)
 	}
 	return s.begin(e, e.rec, free)
-}
-
-// reserve keeps a place for a new task if the session needs one. Call free with
-// s.mu held.
-func (s *Scaler) reserve(e *tracked, rec session.Session) (free func(), err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p := e.pool
-	key := p.spec(&rec, 0).Key
-	if g := p.groups[key]; g != nil && g.choose() != nil {
-		return func() {}, nil
-	}
-	if err := s.room(p, key); err != nil {
-		return nil, err
-	}
-	p.reserved++
-	return func() { p.reserved-- }, nil
-}
-
-// room returns nil if one more task may be started. s.mu is held.
-func (s *Scaler) room(p *pool, key string) error {
-	if err := p.room(key); err != nil {
-		return err
-	}
-	n := 0
-	for _, other := range s.pools {
-		n += other.count()
-	}
-	if g := p.groups[key]; g != nil && p.dedicated {
-		n -= len(g.tasks)
-	}
-	if n < s.opts.MaxTasks {
-		return nil
-	}
-	return &session.RefusedError{
-		What:       fmt.Sprintf("all of the %d tasks that may run do so", s.opts.MaxTasks),
-		RetryAfter: capacityRetry,
-	}
-}
-
-// begin finds or starts a task for the session, whose record says that it is
-// wanted, and sees the start through. free gives up the place kept for it.
-func (s *Scaler) begin(e *tracked, rec session.Session, free func()) error {
-	err := s.beginLocked(e, rec, free)
-	if err != nil {
-		s.fail(s.background, e, rec.Generation, err)
-	}
-	return err
-}
-
-func (s *Scaler) beginLocked(e *tracked, rec session.Session, free func()) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	free()
-	s.detach(e, true) // one of a generation before
-	e.rec, e.err, e.caused = rec, nil, 0
-	e.mode = warming
-	t, err := s.place(e)
-	s.publish(e)
-	if err == nil {
-		s.seeThrough(e, t, rec.Generation)
-	}
-	return err
-}
-
-// place assigns the best task of its group to the session, a new one if there is
-// none, and starts the further ones that the policy wants. s.mu is held.
-func (s *Scaler) place(e *tracked) (*task, error) {
-	g := e.pool.group(e.pool.spec(&e.rec, 0).Key)
-	t := g.choose()
-	if t == nil {
-		if err := s.room(g.pool, g.key); err != nil {
-			g.forget()
-			return nil, err
-		}
-		t = s.newTask(g, s.nextSpec(e))
-	}
-	s.assign(e, t)
-	s.scaleOut(g, time.Now())
-	return t, nil
-}
-
-// nextSpec describes the next task that this start of the session causes. s.mu
-// is held.
-func (s *Scaler) nextSpec(e *tracked) TaskSpec {
-	spec := e.pool.spec(&e.rec, e.caused)
-	e.caused++
-	return spec
-}
-
-// scaleOut starts the tasks that a shared group has too few of, as far as there
-// is room. s.mu is held.
-func (s *Scaler) scaleOut(g *group, now time.Time) {
-	if g.pool.dedicated || now.Before(g.retryAt) {
-		return
-	}
-	for missing := g.missing(); missing > 0 && s.room(g.pool, g.key) == nil; missing-- {
-		for e := range g.sessions {
-			s.newTask(g, s.nextSpec(e))
-			break
-		}
-	}
-}
-
-// seeThrough waits for the task's start and writes its outcome. s.mu is held.
-func (s *Scaler) seeThrough(e *tracked, t *task, generation int64) {
-	e.refs++
-	s.crew.spawn(func() {
-		defer s.untrack(e)
-		select {
-		case <-t.settled:
-		case <-s.background.Done():
-			return
-		}
-		if e.enter(s.background) == nil {
-			defer e.leave()
-			s.conclude(s.background, e, t, generation)
-		}
-	})
-}
-
-// conclude ends a start, unless the session has gone another way meanwhile.
-func (s *Scaler) conclude(ctx context.Context, e *tracked, t *task, generation int64) {
-	s.mu.Lock()
-	err := t.err
-	if e.mode != warming || e.task != t || e.rec.Generation != generation {
-		s.mu.Unlock()
-		return
-	}
-	if err != nil && t.group.usable() > 0 { // a sibling can take over
-		s.detach(e, false)
-		if other, placeErr := s.place(e); placeErr == nil {
-			s.publish(e)
-			s.seeThrough(e, other, generation)
-			s.mu.Unlock()
-			return
-		}
-	}
-	s.mu.Unlock()
-	if err != nil {
-		s.fail(ctx, e, generation, err)
-		return
-	}
-	s.serve(ctx, e, t, generation)
-}
-
-// serve records the assignment, then lets the waiting requests go.
-func (s *Scaler) serve(ctx context.Context, e *tracked, t *task, generation int64) {
-	err := s.insist(ctx, e, session.ReadyChange(generation, s.target(t)))
-	switch {
-	case errors.Is(err, session.ErrUnavailable):
-		s.fail(ctx, e, generation, fmt.Errorf("%w: the store cannot be reached: %w", session.ErrStartFailed, err))
-	case errors.Is(err, session.ErrExpired), errors.Is(err, session.ErrNotFound):
-		s.conclusion(e, ended)
-	case errors.Is(err, session.ErrConflict) && !s.servedBy(ctx, e, t):
-		s.conclusion(e, asleep)
-	case err == nil || errors.Is(err, session.ErrConflict):
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if e.task != t {
-			return // released meanwhile
-		}
-		s.set(e, serving)
-		s.metrics.released(e.pool, time.Since(latest(t.readyAt, e.rec.AwakeSince)))
-		s.lostMeanwhile(e)
-	}
-}
-
-// servedBy reports whether the record says that the session has this task, as
-// another replica that joined the start may have written.
-func (s *Scaler) servedBy(ctx context.Context, e *tracked, t *task) bool {
-	rec, err := s.read(ctx, e)
-	return err == nil && rec.Status == session.Active && rec.Target.TaskID == t.id
-}
-
-// fail tells everybody who waits why there is no task, then records it.
-func (s *Scaler) fail(ctx context.Context, e *tracked, generation int64, cause error) {
-	s.mu.Lock()
-	if e.mode != warming {
-		s.mu.Unlock()
-		return // released meanwhile
-	}
-	e.failures++
-	e.err, e.retryAt = cause, time.Now().UTC().Add(backoff(e.failures))
-	s.set(e, failed)
-	s.detach(e, true)
-	s.mu.Unlock()
-	err := s.insist(ctx, e, session.FailChange(generation, cause.Error()))
-	if err != nil && ctx.Err() == nil {
-		s.log.Warn("cannot record a failed start", "session_id", e.live.ID(), "error", err)
-	}
 }
 
 // adopt takes over a session that the record calls active. It reports whether
@@ -427,12 +231,4 @@ func (s *Scaler) take(e *tracked, rec session.Session) bool {
 	}
 	s.set(e, serving)
 	return true
-}
-
-// latest returns the later of two times.
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

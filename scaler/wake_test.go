@@ -289,6 +289,7 @@ func TestWakeOfWhatIsOver(t *testing.T) {
 		l := w.create("s1")
 		time.Sleep(31 * time.Minute)
 		wantError(t, w.Wake(t.Context(), l, visit()), session.ErrExpired)
+		w.expect(l, session.PhaseEnded, session.Expired, 0, 0)
 
 		gone := w.create("s2")
 		if _, err := w.store.Update(t.Context(), "s2", session.DrainChange("enough")); err != nil {
