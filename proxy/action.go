@@ -64,12 +64,12 @@ func (x *exchange) serveFixed(action *route.FixedResponse) {
 const managementBase = "/api/sessions"
 
 func (x *exchange) serveManagement() {
-	i := strings.Index(x.r.URL.Path, managementBase)
+	i := strings.Index(x.facts.Path, managementBase)
 	if x.h.management == nil || i < 0 {
 		problem.WriteJSON(x.w, x.r, problem.New(http.StatusNotFound, "There is no such call."))
 		return
 	}
 	r := x.r.Clone(x.r.Context())
-	setEscapedPath(r.URL, x.facts.Path[strings.Index(x.facts.Path, managementBase):])
+	setEscapedPath(r.URL, x.facts.Path[i:])
 	x.h.management.ServeHTTP(x.w, r)
 }

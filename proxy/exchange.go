@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 	"syscall"
 	"time"
 
@@ -165,17 +166,16 @@ func setEscapedPath(u *url.URL, escaped string) {
 
 // sameOrigin reports whether an Origin or Referer value is on the host.
 func sameOrigin(rawURL, host string) bool {
-	_, rest, ok := cutScheme(rawURL)
+	rest, ok := cutScheme(rawURL)
 	return ok && len(rest) >= len(host) && rest[:len(host)] == host && (len(rest) == len(host) || rest[len(host)] == '/')
 }
 
-func cutScheme(rawURL string) (scheme, rest string, ok bool) {
-	for _, scheme := range []string{"http", "https"} {
-		if len(rawURL) > len(scheme)+3 && rawURL[:len(scheme)] == scheme && rawURL[len(scheme):len(scheme)+3] == "://" {
-			return scheme, rawURL[len(scheme)+3:], true
-		}
+// cutScheme returns what stands behind http:// or https://.
+func cutScheme(rawURL string) (rest string, ok bool) {
+	if rest, ok = strings.CutPrefix(rawURL, "http://"); ok {
+		return rest, true
 	}
-	return "", "", false
+	return strings.CutPrefix(rawURL, "https://")
 }
 
 // modifyResponse sees the upstream's answer before the client does.

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"compress/gzip"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -38,7 +39,7 @@ func (b *bed) raw(method, text string) (res *http.Response, body string, closed 
 		b.t.Fatalf("%q: %v", text, err)
 	}
 	_, err = br.ReadByte()
-	return res, string(all), err == io.EOF
+	return res, string(all), errors.Is(err, io.EOF)
 }
 
 // upstreamSees serves one request line and headers through a ready session and

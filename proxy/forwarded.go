@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -51,8 +52,7 @@ func (t trust) originOf(r *http.Request) origin {
 // client walks X-Forwarded-For from the right past the trusted hops.
 func (t trust) client(peer netip.Addr, values []string) netip.Addr {
 	client := peer
-	for i := len(values) - 1; i >= 0; i-- {
-		rest := values[i]
+	for _, rest := range slices.Backward(values) {
 		for rest != "" && t.contains(client) {
 			var last string
 			if comma := strings.LastIndexByte(rest, ','); comma >= 0 {

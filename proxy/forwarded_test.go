@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"crypto/tls"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -34,9 +35,7 @@ func TestOriginOf(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := httptest.NewRequest("GET", "/", nil)
 			r.RemoteAddr = tt.peer
-			for k, v := range tt.header {
-				r.Header[k] = v
-			}
+			maps.Copy(r.Header, tt.header)
 			if tt.tls {
 				r.TLS = &tls.ConnectionState{}
 			}

@@ -41,7 +41,7 @@ func (x *exchange) newRewriter() *prefix.Rewriter {
 // moveReferer puts the upstream's address in a Referer of this host, as in Host.
 func (x *exchange) moveReferer(h http.Header) {
 	if v := h.Get("Referer"); v != "" && sameOrigin(v, x.r.Host) {
-		_, rest, _ := cutScheme(v)
+		rest, _ := cutScheme(v)
 		h.Set("Referer", "http://"+x.attempt.addr+rest[len(x.r.Host):])
 	}
 }
@@ -76,7 +76,7 @@ func (x *exchange) moveLocation(h http.Header) {
 	if v == "" || !sameOrigin(v, x.attempt.addr) {
 		return
 	}
-	_, rest, _ := cutScheme(v)
+	rest, _ := cutScheme(v)
 	path := rest[len(x.attempt.addr):]
 	if path == "" {
 		path = "/"

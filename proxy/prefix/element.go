@@ -1,5 +1,7 @@
 package prefix
 
+import "slices"
+
 // element is a tag name that this package tells apart from others.
 type element uint8
 
@@ -164,8 +166,8 @@ func (s *scopes) open(e element) {
 
 // close notes an end tag: everything inside the innermost such element is closed with it.
 func (s *scopes) close(e element) {
-	for i := len(*s) - 1; i >= 0; i-- {
-		if (*s)[i].of == e {
+	for i, in := range slices.Backward(*s) {
+		if in.of == e {
 			*s = (*s)[:i]
 			return
 		}

@@ -14,16 +14,16 @@ import (
 
 // A reverse proxy for one session. The site below knows nothing of its prefix.
 func Example() {
+	rw, err := prefix.New(prefix.Options{Prefix: "/session/demo/"})
+	if err != nil {
+		log.Fatal(err)
+	}
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprintf(w, `<a href="/second">%s, coming from %s</a>`, r.URL.Path, r.Referer())
 	}))
 	defer site.Close()
 
-	rw, err := prefix.New(prefix.Options{Prefix: "/session/demo/"})
-	if err != nil {
-		log.Fatal(err)
-	}
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if location, ok := rw.AddSlash(r.URL.EscapedPath(), r.URL.RawQuery); ok {
 			http.Redirect(w, r, location, http.StatusPermanentRedirect)
@@ -67,7 +67,7 @@ func Example() {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		log.Fatal(err)
+		log.Panic(err)
 	}
 	fmt.Println(strings.ReplaceAll(string(body), proxy.URL, "http://host"))
 	// Output: <a href="/session/demo/second">/first, coming from http://host/</a>

@@ -1,12 +1,15 @@
 package prefix
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // inserted applies a finder to one attribute value.
 func inserted(find finder, v string) string {
 	edits := testSite().inAttribute([]byte(v), 0, nil, find)
-	for i := len(edits) - 1; i >= 0; i-- {
-		v = v[:edits[i].at] + edits[i].text + v[edits[i].at:]
+	for _, e := range slices.Backward(edits) {
+		v = v[:e.at] + e.text + v[e.at:]
 	}
 	return v
 }

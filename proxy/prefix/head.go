@@ -72,7 +72,7 @@ func (h *head) settle(marked bool) bool {
 			h.state = isDocument
 		}
 	}
-	return h.state == isDocument && !(h.hasShim && h.hasMap)
+	return h.state == isDocument && (!h.hasShim || !h.hasMap)
 }
 
 // put notes that what is missing of the two is now inserted.

@@ -1,6 +1,8 @@
 package prefix
 
-import "bytes"
+import (
+	"bytes"
+)
 
 // rawUse is what is done with the text of an element that holds no markup.
 type rawUse uint8
@@ -83,7 +85,7 @@ func (r *rawText) mark(data []byte) (int, markState) {
 		}
 		return 1, markNone
 	}
-	if len(data) < len("<!--") && bytes.HasPrefix([]byte("<!--"), data) {
+	if isBeginOf(data, "<!--") {
 		return 1, markPartial
 	}
 	if bytes.HasPrefix(data, []byte("<!--")) {
@@ -99,23 +101,30 @@ func (r *rawText) dashes(data []byte) (int, markState) {
 		r.escape = 0
 		return len("-->"), markNone
 	}
-	if len(data) < len("-->") && bytes.HasPrefix([]byte("-->"), data) {
+	if isBeginOf(data, "-->") {
 		return 1, markPartial
 	}
 	return 1, markNone
+}
+
+// isBeginOf reports whether data is all that has come of text so far.
+func isBeginOf(data []byte, text string) bool {
+	return len(data) < len(text) && text[:len(data)] == string(data)
+}
+
+// letter is the byte at i of open and name behind each other.
+func letter(open, name string, i int) byte {
+	if i < len(open) {
+		return open[i]
+	}
+	return name[i-len(open)]
 }
 
 // tagNamed reports whether data begins with a tag of that name (markEnd), or may once more has come (markPartial).
 func tagNamed(data []byte, open, name string) markState {
 	n := len(open) + len(name)
 	for i := range min(len(data), n) {
-		want := byte(0)
-		if i < len(open) {
-			want = open[i]
-		} else {
-			want = name[i-len(open)]
-		}
-		if lower(data[i]) != want {
+		if lower(data[i]) != letter(open, name, i) {
 			return markNone
 		}
 	}

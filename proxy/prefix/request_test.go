@@ -102,9 +102,22 @@ func TestRefererPath(t *testing.T) {
 
 func TestNew(t *testing.T) {
 	for _, o := range []Options{
-		{}, {Prefix: "/"}, {Prefix: "/x"}, {Prefix: "x/"}, {Prefix: "//x/"}, {Prefix: "/a//b/"}, {Prefix: "/a b/"},
-		{Prefix: `/a"/`}, {Prefix: "/a'/"}, {Prefix: "/a(/"}, {Prefix: "/a,b/"}, {Prefix: "/a<b/"}, {Prefix: "/é/"}, {Prefix: "/a\\b/"},
-		{Prefix: "/session/x/", Base: "/other/"}, {Prefix: "/session/x/", Base: "session"},
+		{},
+		{Prefix: "/"},
+		{Prefix: "/x"},
+		{Prefix: "x/"},
+		{Prefix: "//x/"},
+		{Prefix: "/a//b/"},
+		{Prefix: "/a b/"},
+		{Prefix: `/a"/`},
+		{Prefix: "/a'/"},
+		{Prefix: "/a(/"},
+		{Prefix: "/a,b/"},
+		{Prefix: "/a<b/"},
+		{Prefix: "/é/"},
+		{Prefix: "/a\\b/"},
+		{Prefix: "/session/x/", Base: "/other/"},
+		{Prefix: "/session/x/", Base: "session"},
 	} {
 		if _, err := New(o); err == nil {
 			t.Errorf("New(%+v) has no error", o)

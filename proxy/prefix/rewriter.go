@@ -177,9 +177,3 @@ func kindOf(x Exchange, status int, h http.Header) Kind {
 	}
 	return None
 }
-
-// rewritable tells cheaply whether a Content-Type could be one of those that are rewritten.
-func rewritable(contentType string) bool {
-	kind := strings.ToLower(contentType[:min(len(contentType), len("application/javascript"))])
-	return strings.Contains(kind, "text/") || strings.Contains(kind, "javascript")
-}

@@ -26,7 +26,6 @@ func main() {
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
 	var err error
 	switch *role {
 	case "upstream":
@@ -36,6 +35,7 @@ func main() {
 	default:
 		err = compare(ctx, *binary, *rounds, *requests)
 	}
+	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
