@@ -83,14 +83,14 @@ func (p Pool) Validate() error {
 	if p.Driver == nil {
 		invalid("driver", "is missing")
 	}
-	for field, template := range map[string]string{"key": p.Key, "base": p.Base} {
-		if _, err := Expand(template, sessionVariables("s", "c")); err != nil {
+	check := func(field, template string, value func(string) (string, bool)) {
+		if _, err := Expand(template, value); err != nil {
 			invalid(field, "%v", err)
 		}
 	}
-	if _, err := Expand(p.Probe.Path, probeVariables(TaskSpec{})); err != nil {
-		invalid("probe.path", "%v", err)
-	}
+	check("key", p.Key, sessionVariables("", ""))
+	check("base", p.Base, sessionVariables("", ""))
+	check("probe.path", p.Probe.Path, probeVariables(TaskSpec{}))
 	if !strings.HasPrefix(p.Base, "/") || !strings.HasSuffix(p.Base, "/") {
 		invalid("base", "must begin and end with a slash")
 	}

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -43,7 +44,7 @@ func New(o Options) (*Driver, error) {
 	}
 	return &Driver{
 		opts: o, log: o.Logger,
-		ports:    portSet{reserved: make(map[int]bool)},
+		ports:    portSet{reserved: make(map[int]io.Closer)},
 		state:    stateDir{path: o.StateDir},
 		changed:  make(chan struct{}, 1),
 		children: make(map[string]*child),

@@ -5,6 +5,7 @@ package process_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -320,6 +322,42 @@ func killedSupervisor(t *testing.T, state, program string) string {
 	}
 	_ = cmd.Wait() // it was killed
 	return addr
+}
+
+// TestKilledSupervisorAndLeader leaves a grandchild only, in the group of a
+// child that is gone: it is found by its marker.
+func TestKilledSupervisorAndLeader(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the environment of other processes can be read on Linux only")
+	}
+	state := t.TempDir()
+	addr := killedSupervisor(t, state, "fork")
+	files, err := filepath.Glob(filepath.Join(state, "*.json"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("on record: %v, %v", files, err)
+	}
+	data, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var record struct{ PID int }
+	if err := json.Unmarshal(data, &record); err != nil || record.PID == 0 {
+		t.Fatalf("the record %s has no process id: %v", data, err)
+	}
+	if err := syscall.Kill(record.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if !listens(addr) {
+		t.Fatal("the grandchild did not survive: nothing to find")
+	}
+	d := newDriver(t, "serve", func(o *process.Options) { o.StateDir = state; o.StopTimeout = 50 * time.Millisecond })
+	if err := d.Recover(t.Context()); err != nil {
+		t.Fatalf("Recover: %v", err)
+	}
+	defer d.Close(t.Context())
+	if listens(addr) {
+		t.Error("the grandchild is still there")
+	}
 }
 
 // TestStrangersAreLeftAlone has records that name a process which is not the

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,8 +81,8 @@ func (o Options) validate() error {
 	for _, arg := range o.Command {
 		check("command", arg, true)
 	}
-	for name, value := range o.Env {
-		check("env."+name, value, true)
+	for _, name := range slices.Sorted(maps.Keys(o.Env)) {
+		check("env."+name, o.Env[name], true)
 	}
 	if !hasPort {
 		invalid("command", "must contain {port}, or env must")

@@ -3,6 +3,8 @@ package process
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -102,4 +104,11 @@ func processes() []int {
 		}
 	}
 	return pids
+}
+
+// lockPort keeps a port from all others who choose ports in this way, until it
+// is closed or this process ends: with a socket in the abstract namespace of
+// unix(7), which is there for one at a time and has no file.
+func lockPort(port int) (io.Closer, error) {
+	return net.Listen("unix", fmt.Sprintf("@warmgate-process-port-%d", port)) //nolint:noctx // it does not block
 }
