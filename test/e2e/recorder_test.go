@@ -85,9 +85,12 @@ func (r *recorder) begin(ev *network.EventRequestWillBeSent) {
 		q.status, q.done = ev.RedirectResponse.Status, true
 	}
 	if ev.Type == network.ResourceTypeDocument {
-		// The sockets of a page that is left end with it; the browser does not report that.
+		// The sockets and requests of a page that is left end with it; the browser does not always report that.
 		for _, s := range r.sockets {
 			s.closed = true
+		}
+		for _, q := range r.requests {
+			q.done = true
 		}
 	}
 	q := &request{url: ev.Request.URL, method: ev.Request.Method, kind: ev.Type}
@@ -154,13 +157,14 @@ func (r *recorder) forget() {
 	}
 }
 
-// busy counts the requests that have no end yet. Event streams never have one and are not counted.
+// busy counts the requests that have no end yet, but for event streams, which never have one, and fetches, which have
+// none when a script does not read the answer: Astro's toolbar asks for pictures so.
 func (r *recorder) busy() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := 0
 	for _, q := range r.requests {
-		if !q.done && q.kind != network.ResourceTypeEventSource {
+		if !q.done && q.kind != network.ResourceTypeEventSource && q.kind != network.ResourceTypeFetch {
 			n++
 		}
 	}
