@@ -17,9 +17,9 @@
 // waiting requests (the [session.Backend] snapshot) is derived from the tracked
 // state in one place.
 //
-//	asleep --Wake--> starting --probe answers--> ready --idle--> dozing --doom--> asleep
-//	                    |                          |                `--Wake--> ready
-//	                    `--failed (back-off)       `--task is gone--> asleep
+//	asleep --Wake--> warming --site answers--> serving --idle--> dozing --doom--> asleep
+//	                    |                         |                 `--Wake--> serving
+//	                    `--> failed (back-off)    `--task is gone--> asleep
 //
 // Everything is level-triggered: a sweep decides what each session needs, a
 // reconcile compares driver, store and memory, and what failed is tried again.

@@ -36,7 +36,13 @@ type settings struct {
 	plan   func(n int, spec scaler.TaskSpec) drivertest.Script
 	store  *store
 	fake   *drivertest.Fake
+	polled bool
 }
+
+// polled is a driver that cannot tell when something changes.
+type polled struct{ *drivertest.Fake }
+
+func (polled) Changed() <-chan struct{} { return nil }
 
 // script makes every task follow the one script.
 func script(s drivertest.Script) func(*settings) {
@@ -102,6 +108,9 @@ func newWorld(t *testing.T, change func(*settings)) *world {
 	}
 	w.fake.Plan = set.plan
 	set.pool.Driver = w.fake
+	if set.polled {
+		set.pool.Driver = polled{w.fake}
+	}
 	o := set.Options
 	o.Store, o.Records, o.Registry, o.Extender = w.store, w.store, w.registry, extender{w.store}
 	o.Pools, o.Dial = []scaler.Pool{set.pool}, w.fake.Dial
