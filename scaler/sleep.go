@@ -20,6 +20,7 @@ func (s *Scaler) sweep(context.Context) {
 	for _, e := range s.sessions {
 		s.forgetIfDone(e, now)
 		if e.mode != ended && e.rec.ID != "" {
+			e.refs++
 			looks = append(looks, look{e, e.rec})
 		}
 	}
@@ -27,6 +28,7 @@ func (s *Scaler) sweep(context.Context) {
 	s.mu.Unlock()
 	for _, l := range looks {
 		s.sweepSession(l.e, l.rec, now)
+		s.untrack(l.e)
 	}
 }
 
@@ -91,22 +93,19 @@ func (s *Scaler) layDown(ctx context.Context, e *tracked) {
 	case err != nil:
 		return
 	}
-	if rec.Status == session.Inactive {
-		s.dozeAlong(e) // another replica has put it to sleep
-		return
-	}
 	rec = e.live.Overlay(rec)
 	now := time.Now()
-	switch s.verdict(e, &rec, now) {
-	case session.GoToExpire:
+	switch v := s.verdict(e, &rec, now); {
+	case v == session.GoToExpire:
 		s.expire(ctx, e, now)
-	case session.GoToSleep:
+	case rec.Status == session.Inactive:
+		s.dozeAlong(e) // another replica has put it to sleep
+	case v == session.GoToSleep:
 		s.doze(ctx, e, rec)
-	case session.GoToEnd:
+	case v == session.GoToEnd:
 		if s.doze(ctx, e, rec) {
 			s.end(ctx, e, "it was not used")
 		}
-	case session.Keep:
 	}
 }
 
