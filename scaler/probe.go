@@ -48,7 +48,7 @@ type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 // A dev server may hold its first answer for seconds, so that each try waits
 // longer than the one before, and there is one try at a time.
 const (
-	firstProbeTimeout = 5 * time.Second
+	firstProbeTimeout = 10 * time.Second
 	firstProbePause   = 100 * time.Millisecond
 	longestProbePause = 250 * time.Millisecond
 	probeBodyLimit    = 64 << 10

@@ -203,7 +203,7 @@ func (s *Scaler) detach(e *tracked, drain bool) {
 	e.task = nil
 	delete(t.users, e)
 	delete(t.group.sessions, e)
-	if drain {
+	if drain && t.stage != doomed { // a doomed one has failed, or is gone
 		t.leaving.Add(1)
 		if !s.spawn(e, func() {
 			defer t.leaving.Done()
