@@ -33,7 +33,7 @@ func (s *Scaler) conclude(ctx context.Context, e *tracked, t *task, generation i
 		return
 	}
 	if err != nil && t.group.usable() > 0 { // a sibling can take over
-		s.detach(e, false)
+		s.detach(e)
 		if other, placeErr := s.place(e); placeErr == nil {
 			s.publish(e)
 			s.seeThrough(e, other, generation)
@@ -89,7 +89,7 @@ func (s *Scaler) fail(ctx context.Context, e *tracked, generation int64, cause e
 	e.failures++
 	e.err, e.retryAt = cause, time.Now().UTC().Add(backoff(e.failures))
 	s.set(e, failed)
-	s.detach(e, true)
+	s.detach(e)
 	s.mu.Unlock()
 	err := s.insist(ctx, e, session.FailChange(generation, cause.Error()))
 	if err != nil && ctx.Err() == nil {

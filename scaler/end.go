@@ -67,5 +67,5 @@ func (s *Scaler) letGo(e *tracked, m mode) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.set(e, m)
-	s.detach(e, true)
+	s.detach(e)
 }

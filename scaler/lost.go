@@ -61,7 +61,7 @@ func (s *Scaler) lost(ctx context.Context, e *tracked, t *task) {
 		next = failed
 	}
 	s.set(e, next)
-	s.detach(e, false)
+	s.detach(e)
 	s.mu.Unlock()
 
 	c := session.LostChange(generation)

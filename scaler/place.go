@@ -68,7 +68,7 @@ func (s *Scaler) beginLocked(e *tracked, rec session.Session, free func()) error
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	free()
-	s.detach(e, true) // one of a generation before
+	s.detach(e) // one of a generation before
 	e.rec, e.err, e.caused = rec, nil, 0
 	e.mode = warming
 	t, err := s.place(e)

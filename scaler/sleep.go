@@ -201,7 +201,7 @@ func (s *Scaler) giveUpFrom(ctx context.Context, e *tracked, rec session.Session
 	if e.mode == dozing {
 		s.set(e, asleep)
 	}
-	s.detach(e, true)
+	s.detach(e)
 	return nil
 }
 

@@ -192,10 +192,10 @@ func (s *Scaler) assign(e *tracked, t *task) {
 	t.group.sessions[e] = struct{}{}
 }
 
-// detach takes the session's task away; one of its own is doomed by that. With
-// drain it is stopped only when the session's requests are through, or after
-// the drain timeout. s.mu is held.
-func (s *Scaler) detach(e *tracked, drain bool) {
+// detach takes the session's task away; one of its own is doomed by that, and
+// stopped when the session's requests are through, or after the drain timeout.
+// s.mu is held.
+func (s *Scaler) detach(e *tracked) {
 	t := e.task
 	if t == nil {
 		return
@@ -203,7 +203,7 @@ func (s *Scaler) detach(e *tracked, drain bool) {
 	e.task = nil
 	delete(t.users, e)
 	delete(t.group.sessions, e)
-	if drain && t.stage != doomed { // a doomed one has failed, or is gone
+	if t.stage != doomed { // a doomed one has failed, or is gone
 		t.leaving.Add(1)
 		if !s.spawn(e, func() {
 			defer t.leaving.Done()

@@ -226,7 +226,7 @@ func (s *Scaler) take(e *tracked, rec session.Session) bool {
 	}
 	e.rec = rec
 	if e.task != t {
-		s.detach(e, true)
+		s.detach(e)
 		s.assign(e, t)
 	}
 	s.set(e, serving)
