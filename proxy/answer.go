@@ -99,7 +99,7 @@ func (x *exchange) serveRetry() {
 	x.r.Body = http.MaxBytesReader(x.w, x.r.Body, 16<<10)
 	x.class = classNavigation
 	if b, _ := x.live.Backend(); b.Phase == session.PhaseAsleep || b.Phase == session.PhaseFailed {
-		if err := x.wake(); err != nil && !errors.Is(err, session.ErrConflict) {
+		if err := x.wakeAs(session.Navigation, false); err != nil && !errors.Is(err, session.ErrConflict) {
 			x.notWoken(err)
 			return
 		}

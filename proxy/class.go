@@ -51,17 +51,28 @@ func classify(r *http.Request) class {
 	return classFetch
 }
 
-// isBackground reports whether the request was made by a page in a browser by
-// itself: a page's timers do that for ever.
+// isBackground reports whether a page in a browser made the request by itself: its
+// timers fetch for ever, and reload it for ever, too. A navigation that a person
+// causes carries Sec-Fetch-User, or comes from another site or from none.
 func isBackground(r *http.Request, c class) bool {
-	return c == classFetch && (field(r.Header, "Sec-Fetch-Mode") != "" || field(r.Header, "Sec-Fetch-Site") != "")
-}
-
-// activityKind is what the request counts as once it was answered well; "" for
-// nothing.
-func activityKind(c class) session.ActivityKind {
+	site := field(r.Header, "Sec-Fetch-Site")
 	switch c {
 	case classNavigation:
+		return site == "same-origin" && field(r.Header, "Sec-Fetch-User") == ""
+	case classFetch:
+		return site != "" || field(r.Header, "Sec-Fetch-Mode") != ""
+	}
+	return false
+}
+
+// activityKind is what the request counts as once it was answered well, or as a
+// wake; "" for nothing.
+func activityKind(r *http.Request, c class) session.ActivityKind {
+	switch c {
+	case classNavigation:
+		if isBackground(r, c) {
+			return session.Request
+		}
 		return session.Navigation
 	case classFetch:
 		return session.Request

@@ -19,6 +19,9 @@ func TestClassify(t *testing.T) {
 		background bool
 	}{
 		{"typed page", "GET", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Accept": acceptBrowser, "User-Agent": chrome}, classNavigation, false},
+		{"link that a person follows", "GET", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-User": "?1"}, classNavigation, false},
+		{"link from another site", "GET", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "cross-site"}, classNavigation, false},
+		{"reload by script", "GET", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin", "Accept": acceptBrowser}, classNavigation, true},
 		{"frame", "GET", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe", "Accept": acceptBrowser}, classNavigation, false},
 		{"form post", "POST", map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Accept": acceptBrowser}, classNavigation, false},
 		{"old browser", "GET", map[string]string{"Accept": acceptBrowser}, classNavigation, false},

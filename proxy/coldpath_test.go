@@ -304,6 +304,10 @@ func TestBackgroundWakeIsRefusedPolitely(t *testing.T) {
 		if r.StatusCode != 503 || r.Header.Get("Retry-After") == "" || !strings.Contains(r.body, "asleep") {
 			t.Errorf("background request = %d %s", r.StatusCode, r.body)
 		}
+		reload := map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin"}
+		if r := b.get("/session/demo/poll", reload); r.StatusCode != 503 || !strings.Contains(r.body, "/session/demo/.warmgate/wake") {
+			t.Errorf("a page that reloads itself = %d, want the page with a button that wakes", r.StatusCode)
+		}
 	})
 }
 

@@ -264,6 +264,7 @@ func TestWhatCountsAsActivity(t *testing.T) {
 		want   []session.ActivityKind
 	}{
 		{"navigation", 200, navigation, "GET", []session.ActivityKind{session.Navigation}},
+		{"reload by script", 200, map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin"}, "GET", []session.ActivityKind{session.Request}},
 		{"navigation redirected", 302, navigation, "GET", []session.ActivityKind{session.Navigation}},
 		{"navigation to an error", 500, navigation, "GET", nil},
 		{"not found", 404, navigation, "GET", nil},

@@ -99,7 +99,7 @@ func (h *Handler) reportViteClient(found int) {
 // touch records what an answer of the session's site counts as: 2xx and 3xx
 // only, and streams for as long as they carry data.
 func (x *exchange) touch(res *http.Response) {
-	kind := activityKind(x.class)
+	kind := activityKind(x.r, x.class)
 	if kind == "" || res.StatusCode >= 400 || res.StatusCode < 200 {
 		return
 	}

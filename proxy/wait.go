@@ -45,11 +45,11 @@ const defaultRetryAfter = 5 * time.Second
 // wake asks for the session to be started, once for all requests that ask at the
 // same time, and at the cost of the wake budgets.
 func (x *exchange) wake() error {
-	background := isBackground(x.r, x.class)
-	kind := session.Request
-	if x.class == classNavigation {
-		kind = session.Navigation
-	}
+	return x.wakeAs(activityKind(x.r, x.class), isBackground(x.r, x.class))
+}
+
+// wakeAs is wake for somebody who is known already.
+func (x *exchange) wakeAs(kind session.ActivityKind, background bool) error {
 	return x.h.wakes.do(x.r.Context(), x.live, background, func(ctx context.Context) error {
 		if err := x.h.budgets.spendWake(x.live, x.origin.client); err != nil {
 			x.h.metrics.refused.WithLabelValues("wakes").Inc()
@@ -68,6 +68,10 @@ func (x *exchange) notWoken(err error) {
 	switch {
 	case errors.Is(err, session.ErrExpired):
 		x.gone(err)
+	case errors.Is(err, session.ErrConflict) && x.class == classNavigation:
+		b, _ := x.live.Backend()
+		x.line.reason(err)
+		x.h.pages.Asleep(x.w, x.r, x.view(b))
 	case errors.Is(err, session.ErrConflict):
 		// A page's own request, after another one had its wake: not again.
 		x.fail(&session.RefusedError{What: "the session is asleep; open its page to wake it", RetryAfter: time.Minute})

@@ -17,6 +17,9 @@ var warmingBody string
 //go:embed assets/failed.html
 var failedBody string
 
+//go:embed assets/asleep.html
+var asleepBody string
+
 //go:embed assets/card.html
 var cardBody string
 
@@ -61,6 +64,7 @@ func (o Options) withDefaults() Options {
 type Pages struct {
 	warming *page.Page
 	failed  *page.Page
+	asleep  *page.Page
 	card    *page.Page
 	streams streams
 
@@ -76,6 +80,7 @@ func New(look *page.Look, o Options) *Pages {
 	return &Pages{
 		warming: live(warmingBody),
 		failed:  live(failedBody),
+		asleep:  look.MustCompile(page.Source{Body: stepsBody + asleepBody, Style: style}),
 		card:    look.MustCompile(page.Source{Body: cardBody}),
 		streams: newStreams(o.withDefaults()),
 		closing: make(chan struct{}),
@@ -119,6 +124,16 @@ func (p *Pages) Failed(w http.ResponseWriter, r *http.Request, v View, status in
 		Status: status, Title: "The preview did not start",
 		RetryAfter: v.Backend.RetryAt.Sub(now),
 		Data:       newContent(v, r, now),
+	})
+}
+
+// Asleep answers a navigation that a page made by itself, of a session that such
+// requests may not wake: 503, with a button for a person who does want to.
+func (p *Pages) Asleep(w http.ResponseWriter, r *http.Request, v View) {
+	p.asleep.Write(w, r, page.Answer{
+		Status: http.StatusServiceUnavailable, Title: "The preview is asleep",
+		RetryAfter: time.Minute,
+		Data:       newContent(v, r, time.Now()),
 	})
 }
 

@@ -27,7 +27,8 @@
     main.classList.add('ended')
     main.querySelector('h1').textContent = document.title = $(id).dataset.title
     $('end').replaceChildren($(id).content.cloneNode(true))
-    if (!resend) $('end').querySelector('a').onclick = () => { location.reload(); return false } // keeps the fragment
+    const a = $('end').querySelector('a')
+    if (a && !resend) a.onclick = () => { location.reload(); return false } // keeps the fragment
   }
 
   const lines = log => {
@@ -158,7 +159,7 @@
     listen()
   })
   // The fragment never reaches the server; the form's redirect inherits it.
-  document.querySelector('form')?.addEventListener('submit', e => { e.target.action += location.hash })
+  document.addEventListener('submit', e => { e.target.action += location.hash })
 
   // In a sandboxed frame, which has no origin, neither stream nor call gets through.
   if (self.origin !== 'null') {
