@@ -92,6 +92,9 @@ func TestGolden(t *testing.T) {
 		{"failed", "GET", func(p *warming.Pages, w http.ResponseWriter, r *http.Request) {
 			p.Failed(w, r, view(failed()), http.StatusBadGateway)
 		}, 502, "8"},
+		{"asleep", "GET", func(p *warming.Pages, w http.ResponseWriter, r *http.Request) {
+			p.Asleep(w, r, view(&session.Backend{Phase: session.PhaseAsleep}))
+		}, 503, "60"},
 		{"card", "GET", (*warming.Pages).Card, 200, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
