@@ -13,25 +13,18 @@ import (
 // serveForward passes the request on to fixed addresses, unchanged. If one cannot
 // be reached the next one is tried, as often as there are addresses.
 func (x *exchange) serveForward(action *route.Forward, group *targetGroup) {
-	for range group.targets {
-		t := group.pick()
+	for t := range group.inTurn() {
 		x.line.Target = t.addr
 		err := x.forward(attempt{scheme: t.scheme, addr: t.addr, path: x.facts.Path, keepHost: action.Host != route.HostUpstream})
 		if err == nil {
 			return
 		}
-		switch what := failureOf(x.r.Context(), err); what {
-		case failureClientGone:
-			x.line.clientGone()
-			return
-		case failureUnreached:
-			x.err = err
-		default:
-			x.upstreamFailed(err)
+		if what := x.failureOf(err); what != failureUnreached {
+			x.attemptFailed(what, err)
 			return
 		}
 	}
-	x.upstreamFailed(x.err)
+	x.attemptFailed(failureUnreached, x.err)
 }
 
 func (x *exchange) serveRedirect(action *route.Redirect) {

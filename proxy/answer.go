@@ -49,9 +49,16 @@ func (x *exchange) gone(err error) {
 	x.fail(err)
 }
 
-// upstreamFailed answers when an attempt to forward got no answer.
-func (x *exchange) upstreamFailed(err error) {
-	x.problem(problem.FromUpstream(err), err)
+// attemptFailed answers when an attempt to forward got no answer.
+func (x *exchange) attemptFailed(what failure, err error) {
+	switch what {
+	case failureClientGone:
+		x.line.clientGone()
+	case failureRequest:
+		x.fail(x.body.mistake())
+	default:
+		x.problem(problem.FromUpstream(err), err)
+	}
 }
 
 // redirect answers with a Location that is a path on this host or configured.

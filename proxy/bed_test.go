@@ -20,6 +20,7 @@ import (
 	"github.com/webordinary/warmgate/proxy/problem"
 	"github.com/webordinary/warmgate/proxy/route"
 	"github.com/webordinary/warmgate/proxy/socket"
+	"github.com/webordinary/warmgate/proxy/upstream"
 	"github.com/webordinary/warmgate/proxy/warming"
 	"github.com/webordinary/warmgate/session"
 	"github.com/webordinary/warmgate/session/storetest"
@@ -162,7 +163,27 @@ type bed struct {
 	touches  *touches
 	handler  *Handler
 	client   *http.Client
-	log      bytes.Buffer
+	// accessLog writes to log, at the end of the test unless it is run.
+	accessLog *accesslog.Logger
+	log       lockedBuffer
+}
+
+// lockedBuffer can be read while it is written.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
 }
 
 const upstreamAddr = "127.0.0.1:4321"
@@ -174,7 +195,7 @@ func sessionRule(s route.Session) route.Rule {
 }
 
 // newBed must be called inside a bubble; the session "demo" exists and sleeps.
-func newBed(t *testing.T, upstream http.Handler, change func(*Options)) *bed {
+func newBed(t *testing.T, site http.Handler, change func(*Options)) *bed {
 	t.Helper()
 	b := &bed{
 		t: t, network: &network{}, store: storetest.NewMemory(), touches: &touches{},
@@ -189,7 +210,7 @@ func newBed(t *testing.T, upstream http.Handler, change func(*Options)) *bed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	accessLog, err := accesslog.New(&b.log, accesslog.Options{}, slog.New(slog.DiscardHandler))
+	b.accessLog, err = accesslog.New(&b.log, accesslog.Options{FlushInterval: 50 * time.Millisecond}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +224,7 @@ func newBed(t *testing.T, upstream http.Handler, change func(*Options)) *bed {
 	o := Options{
 		Routes: table, Sessions: manager, Registry: b.registry, Backends: b.backends, Toucher: b.touches,
 		Pages: warming.New(look, warming.Options{}), Problems: problem.NewPages(look), Sockets: socket.New(socket.Options{Dial: b.network.dial}),
-		AccessLog: accessLog, Transport: TransportOptions{Dial: b.network.dial},
+		AccessLog: b.accessLog, Transport: upstream.Options{Dial: b.network.dial},
 	}
 	if change != nil {
 		change(&o)
@@ -212,8 +233,8 @@ func newBed(t *testing.T, upstream http.Handler, change func(*Options)) *bed {
 		t.Fatal(err)
 	}
 	b.serve("warmgate:80", b.handler)
-	if upstream != nil {
-		b.serve(upstreamAddr, upstream)
+	if site != nil {
+		b.serve(upstreamAddr, site)
 	}
 	transport := &http.Transport{DialContext: b.network.dial, MaxIdleConnsPerHost: 2000, DisableCompression: true}
 	b.client = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -224,7 +245,7 @@ func newBed(t *testing.T, upstream http.Handler, change func(*Options)) *bed {
 		for _, l := range b.backends.held {
 			l.Release()
 		}
-		if err := accessLog.Close(); err != nil {
+		if err := b.accessLog.Close(); err != nil {
 			t.Error(err)
 		}
 	})

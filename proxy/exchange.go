@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -24,6 +23,7 @@ type exchange struct {
 	w       http.ResponseWriter
 	line    line
 	r       *http.Request
+	body    *requestBody // of r, nil if it has none
 	facts   route.Request
 	origin  origin
 	class   class
@@ -72,11 +72,10 @@ func newExchange(h *Handler) *exchange {
 
 // begin makes x ready for a request.
 func (x *exchange) begin(w http.ResponseWriter, r *http.Request) {
-	x.line.Record, x.w = x.h.accessLog.Begin(w, r)
+	x.beginLine(w, r)
 	if !r.ProtoAtLeast(1, 1) {
 		x.w = finalOnly{x.w}
 	}
-	x.r = r
 	x.origin = x.h.trusted.originOf(r)
 	x.facts = route.FromHTTP(r, x.origin.client)
 	dropForeignUpgrade(r)
@@ -116,6 +115,11 @@ func (w finalOnly) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 func (x *exchange) forward(a attempt) error {
 	a.began = time.Now()
 	x.attempt, x.err = a, nil
+	if x.body != nil {
+		// An answer does not wait for the rest of the body: the upstream may have
+		// stopped to read it, and the client may wait for the answer to stop.
+		_ = http.NewResponseController(x.w).EnableFullDuplex() // HTTP/2 needs none
+	}
 	x.reverse.ServeHTTP(x.w, x.r)
 	return x.err
 }
@@ -195,6 +199,8 @@ type failure int
 const (
 	// failureClientGone: the client went away; nobody waits for an answer.
 	failureClientGone failure = iota
+	// failureRequest: the request's body is malformed.
+	failureRequest
 	// failureUnreached: the upstream has not seen the request; it can be sent again.
 	failureUnreached
 	// failureBroken: the connection broke before an answer.
@@ -206,13 +212,14 @@ const (
 )
 
 // failureOf tells what an error of the Transport means.
-func failureOf(ctx context.Context, err error) failure {
+func (x *exchange) failureOf(err error) failure {
 	var timeout interface{ Timeout() bool }
-	if ctx.Err() != nil {
-		return failureClientGone
-	}
 	op, isOp := errors.AsType[*net.OpError](err)
 	switch {
+	case x.r.Context().Err() != nil:
+		return failureClientGone
+	case x.body.mistake() != nil:
+		return failureRequest
 	case isOp && op.Op == "dial":
 		return failureUnreached
 	case errors.As(err, &timeout) && timeout.Timeout():

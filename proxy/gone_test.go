@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strings"
 	"testing"
 )
 
@@ -108,16 +107,5 @@ func TestMalformedBody(t *testing.T) {
 				t.Error("the connection is used again")
 			}
 		})
-	}
-}
-
-// expectLine waits for an access line that holds the text.
-func (b *bed) expectLine(text string) {
-	b.t.Helper()
-	if err := b.accessLog.Close(); err != nil {
-		b.t.Fatal(err)
-	}
-	if !strings.Contains(b.log.String(), text) {
-		b.t.Errorf("access log = %s, want %s", b.log.String(), text)
 	}
 }

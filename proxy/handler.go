@@ -63,7 +63,7 @@ type Options struct {
 	Gone      string
 	Holds     HoldOptions
 	Budgets   BudgetOptions
-	Transport TransportOptions
+	Transport upstream.Options
 	// Metrics takes the metrics; nil means they are not published.
 	Metrics prometheus.Registerer
 	// Logger takes what is worth a line beside the access log; nil means nothing is.

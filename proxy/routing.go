@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"iter"
 	"net"
 	"net/http"
 	"net/url"
@@ -74,6 +75,14 @@ func newTargetGroup(urls []string) *targetGroup {
 	return g
 }
 
-func (g *targetGroup) pick() fixedTarget {
-	return g.targets[int((g.next.Add(1)-1)%uint64(len(g.targets)))]
+// inTurn yields every target once; the first is another one each time.
+func (g *targetGroup) inTurn() iter.Seq[fixedTarget] {
+	return func(yield func(fixedTarget) bool) {
+		first := g.next.Add(1) - 1
+		for i := range uint64(len(g.targets)) {
+			if !yield(g.targets[(first+i)%uint64(len(g.targets))]) {
+				return
+			}
+		}
+	}
 }

@@ -102,15 +102,15 @@ func (x *exchange) serveRequest() {
 			continue
 		}
 		err := x.forwardTo(b)
-		x.live.Leave()
 		if err == nil || !x.again(b, err, deadline) {
 			return
 		}
 	}
 }
 
-// forwardTo forwards to the target of b.
+// forwardTo forwards to the target of b, which the caller has entered.
 func (x *exchange) forwardTo(b *session.Backend) error {
+	defer x.live.Leave() // also when the copy of a body breaks off, which panics
 	addr, ok := b.Target.Address(x.action.Port)
 	if !ok {
 		return &session.InvalidError{Field: "port", Reason: "the session's task has no such port"}
@@ -132,11 +132,7 @@ func (x *exchange) upstreamPath() string {
 // again deals with an attempt that got no answer: it reports whether the request
 // is to be tried again, else it has answered.
 func (x *exchange) again(b *session.Backend, err error, deadline time.Time) bool {
-	what := failureOf(x.r.Context(), err)
-	if what == failureClientGone {
-		x.line.clientGone()
-		return false
-	}
+	what := x.failureOf(err)
 	unseen := what == failureUnreached || what == failureBroken && x.repeatable()
 	if what == failureUnreached || what == failureBroken {
 		x.h.backends.Suspect(x.live, b.Target)
@@ -144,7 +140,7 @@ func (x *exchange) again(b *session.Backend, err error, deadline time.Time) bool
 	if unseen && time.Now().Before(deadline) && x.leavesTarget(b) {
 		return true
 	}
-	x.upstreamFailed(err)
+	x.attemptFailed(what, err)
 	return false
 }
 

@@ -2,9 +2,11 @@ package proxy
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -27,10 +29,13 @@ func serveOnSocket(t *testing.T, change func(*Options)) (b *bed, addr string) {
 		Handler: b.handler, ConnContext: ConnContext,
 		MaxHeaderBytes: 32 << 10, ReadHeaderTimeout: 5 * time.Second,
 	}
+	ctx, stop := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = srv.Serve(ln) })
+	wg.Go(func() { _ = b.accessLog.Run(ctx) })
 	t.Cleanup(func() {
 		_ = srv.Close()
+		stop()
 		wg.Wait()
 	})
 	return b, ln.Addr().String()
@@ -142,4 +147,10 @@ func eventually(t *testing.T, what string, ok func() bool) {
 			t.Fatalf("%s: not within %v", what, patience)
 		}
 	}
+}
+
+// expectLine waits for an access line that holds the text.
+func (b *bed) expectLine(text string) {
+	b.t.Helper()
+	eventually(b.t, "access line with "+text, func() bool { return strings.Contains(b.log.String(), text) })
 }

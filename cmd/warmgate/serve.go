@@ -21,6 +21,7 @@ import (
 	"github.com/webordinary/warmgate/proxy/page"
 	"github.com/webordinary/warmgate/proxy/problem"
 	"github.com/webordinary/warmgate/proxy/socket"
+	"github.com/webordinary/warmgate/proxy/upstream"
 	"github.com/webordinary/warmgate/proxy/warming"
 	"github.com/webordinary/warmgate/scaler"
 	"github.com/webordinary/warmgate/scaler/process"
@@ -137,6 +138,7 @@ func wire(c *Config, store *bolt.Store, token string, stdout io.Writer, logger *
 		return nil, err
 	}
 	p.public = newServer(c, p.proxy, logger)
+	p.public.ConnContext = proxy.ConnContext
 	p.public.RegisterOnShutdown(p.pages.Close)
 	p.admin = newServer(c, admin.New(admin.Options{
 		API: management, Guard: adminGuard, Health: p.health, Metrics: metrics,
@@ -180,7 +182,7 @@ func (p *parts) wireProxy(
 		Pages: p.pages, Problems: problem.NewPages(look), Sockets: p.sockets, AccessLog: p.accessLog,
 		Management: management, TrustedProxies: c.trustedProxies(), Gone: c.goneURL(),
 		Holds: c.holdOptions(), Budgets: c.budgetOptions(),
-		Transport: proxy.TransportOptions{DialTimeout: c.Limits.DialTimeout, ResponseTimeout: c.Limits.ResponseTimeout},
+		Transport: upstream.Options{DialTimeout: c.Limits.DialTimeout, ResponseTimeout: c.Limits.ResponseTimeout},
 		Metrics:   p.metrics, Logger: p.logger,
 	})
 	return err

@@ -1,13 +1,6 @@
 package proxy
 
-import (
-	"sync"
-
-	"github.com/webordinary/warmgate/proxy/upstream"
-)
-
-// TransportOptions tune the connections to upstreams.
-type TransportOptions = upstream.Options
+import "sync"
 
 // bufferPool serves httputil.ReverseProxy's copies. Pointers to arrays go in
 // and out of the pool without allocating.

@@ -1,0 +1,54 @@
+package proxy
+
+import (
+	"io"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/webordinary/warmgate/session"
+)
+
+// requestBody is a request's body on its way to the upstream. It remembers why it
+// could not be read to its end: that is the client's doing, not the upstream's.
+// A Transport may read it after the attempt is over, so it is not pooled.
+type requestBody struct {
+	io.ReadCloser
+	err atomic.Pointer[error]
+}
+
+// Read implements io.Reader.
+func (b *requestBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		b.err.Store(&err)
+	}
+	return n, err
+}
+
+// mistake is what was wrong with the body, nil if nothing was, or b is.
+func (b *requestBody) mistake() error {
+	if b == nil {
+		return nil
+	}
+	err := b.err.Load()
+	if err == nil {
+		return nil
+	}
+	return &session.InvalidError{Field: "body", Reason: "cannot be read: " + (*err).Error()}
+}
+
+// beginLine starts the access line, with the request's body counted and watched.
+// The body that net/http made stays in its own request: by its type the server
+// knows whether the connection can be used again, and about Expect: 100-continue.
+func (x *exchange) beginLine(w http.ResponseWriter, r *http.Request) {
+	servers := r.Body
+	x.line.Record, x.w = x.h.accessLog.Begin(w, r)
+	x.r = r
+	if r.Body == servers {
+		return
+	}
+	x.body = &requestBody{ReadCloser: r.Body}
+	r.Body = servers
+	x.r = r.WithContext(r.Context())
+	x.r.Body = x.body
+}
