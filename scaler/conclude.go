@@ -51,7 +51,10 @@ func (s *Scaler) conclude(ctx context.Context, e *tracked, t *task, generation i
 
 // serve records the assignment, then lets the waiting requests go.
 func (s *Scaler) serve(ctx context.Context, e *tracked, t *task, generation int64) {
-	err := s.insist(ctx, e, session.ReadyChange(generation, s.target(t)))
+	s.mu.Lock()
+	answers := latest(t.readyAt, e.rec.AwakeSince) // the session may have joined a task that was ready
+	s.mu.Unlock()
+	err := s.insist(ctx, e, session.ReadyChange(generation, s.target(t), time.Now().UTC()))
 	switch {
 	case ctx.Err() != nil:
 	case errors.Is(err, session.ErrExpired), errors.Is(err, session.ErrNotFound):
@@ -65,7 +68,7 @@ func (s *Scaler) serve(ctx context.Context, e *tracked, t *task, generation int6
 			return // released meanwhile
 		}
 		s.set(e, serving)
-		s.metrics.released(e.pool, time.Since(latest(t.readyAt, e.rec.AwakeSince)))
+		s.metrics.released(e.pool, time.Since(answers))
 		s.lostMeanwhile(e)
 	default:
 		s.fail(ctx, e, generation, fmt.Errorf("%w: it cannot be recorded: %w", session.ErrStartFailed, err))

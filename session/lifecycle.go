@@ -36,9 +36,13 @@ func ResumeChange(generation int64, w Wake, ttl time.Duration) Change {
 	}
 }
 
-// ReadyChange assigns a target that answers.
-func ReadyChange(generation int64, t Target) Change {
-	return Change{Name: "ready", From: []Status{Initializing}, Generation: generation, To: Active, Target: t}
+// ReadyChange assigns a target that answers since now. The time awake begins with
+// it: whoever waited for a long start has the whole idle timeout to come back.
+func ReadyChange(generation int64, t Target, now time.Time) Change {
+	return Change{
+		Name: "ready", From: []Status{Initializing}, Generation: generation,
+		To: Active, Target: t, AwakeSince: now,
+	}
 }
 
 // FailChange ends a start with its cause.

@@ -77,7 +77,7 @@ func TestChanges(t *testing.T) {
 	}{
 		"wake":   {WakeChange(3, visit, time.Hour), map[Status]Status{Inactive: Initializing, Error: Initializing}, 4, ""},
 		"resume": {ResumeChange(3, visit, time.Hour), map[Status]Status{Inactive: Active}, 3, "task"},
-		"ready":  {ReadyChange(3, target), map[Status]Status{Initializing: Active}, 3, "new"},
+		"ready":  {ReadyChange(3, target, time.Time{}), map[Status]Status{Initializing: Active}, 3, "new"},
 		"fail":   {FailChange(3, "why"), map[Status]Status{Initializing: Error}, 3, ""},
 		"sleep":  {SleepChange(3, epoch), map[Status]Status{Initializing: Inactive, Active: Inactive}, 3, "task"},
 		"doom":   {DoomChange(3), map[Status]Status{Inactive: Inactive}, 4, ""},
@@ -127,7 +127,7 @@ func TestChangeConditions(t *testing.T) {
 		"second wake in the background":   {WakeChange(3, wake, time.Hour), func(s *Session) { s.Status, s.BackgroundWoken = Inactive, true }, ErrConflict},
 		"second resume in the backgr.":    {ResumeChange(3, wake, time.Hour), func(s *Session) { s.Status, s.BackgroundWoken = Inactive, true }, ErrConflict},
 		"wake of a visitor after that":    {WakeChange(3, Wake{Activity: wake.Activity}, time.Hour), func(s *Session) { s.Status, s.BackgroundWoken = Inactive, true }, nil},
-		"ready of an older start":         {ReadyChange(2, Target{TaskID: "t"}), func(s *Session) { s.Status = Initializing }, ErrConflict},
+		"ready of an older start":         {ReadyChange(2, Target{TaskID: "t"}, time.Time{}), func(s *Session) { s.Status = Initializing }, ErrConflict},
 		"fail of an older start":          {FailChange(2, ""), func(s *Session) { s.Status = Initializing }, ErrConflict},
 		"lose an older start's target":    {LostChange(2), nil, ErrConflict},
 		"doom of an older start":          {DoomChange(2), inactive, ErrConflict},
@@ -237,7 +237,7 @@ func anyChange(r *rand.Rand) Change {
 	generation := r.Int64N(6)
 	all := []Change{
 		WakeChange(generation, w, 30*time.Minute), WakeChange(0, w, 30*time.Minute), ResumeChange(0, w, 30*time.Minute),
-		ReadyChange(generation, Target{TaskID: "t"}), ReadyChange(0, Target{TaskID: "u"}), FailChange(0, "why"),
+		ReadyChange(generation, Target{TaskID: "t"}, time.Time{}), ReadyChange(0, Target{TaskID: "u"}, time.Time{}), FailChange(0, "why"),
 		SleepChange(0, instant()), DoomChange(0), LostChange(generation),
 		ExtendChange(a, instant(), instant(), 30*time.Minute, instant()),
 		ExtendChange(a, instant(), instant(), 30*time.Minute, epoch),

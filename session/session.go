@@ -35,7 +35,7 @@ type Session struct {
 	// management call.
 	LastHuman time.Time
 	LastVisit time.Time
-	// AwakeSince is when it was last woken.
+	// AwakeSince is when it was last woken, or became ready after that.
 	AwakeSince time.Time
 	// BackgroundWoken: a background request has woken it since the last visit;
 	// it may not do so again.

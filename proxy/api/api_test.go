@@ -58,7 +58,7 @@ func (b *backends) Wake(ctx context.Context, l *session.Live, w session.Wake) er
 	if s, err = b.store.Update(ctx, l.ID(), session.WakeChange(s.Generation, w, b.ttl)); err != nil {
 		return err
 	}
-	_, err = b.store.Update(ctx, l.ID(), session.ReadyChange(s.Generation, session.Target{TaskID: "task-1", Addr: "10.0.0.7:4321"}))
+	_, err = b.store.Update(ctx, l.ID(), session.ReadyChange(s.Generation, session.Target{TaskID: "task-1", Addr: "10.0.0.7:4321"}, time.Now()))
 	return err
 }
 

@@ -119,7 +119,7 @@ func testUpdate(t *testing.T, st Store) {
 		session.WakeChange(1, wake, 30*time.Minute),
 		session.FailChange(2, "no luck"),
 		session.WakeChange(2, session.Wake{Activity: session.Activity{At: at(2 * time.Minute), Kind: session.Navigation}}, 30*time.Minute),
-		session.ReadyChange(3, target),
+		session.ReadyChange(3, target, at(time.Hour)),
 		session.ExtendChange(session.Activity{At: at(3 * time.Minute), Kind: session.SocketData}, at(150*time.Second), at(0), 30*time.Minute, at(3*time.Minute)),
 		session.SleepChange(3, at(4*time.Minute)),
 		session.DoomChange(3),
@@ -150,7 +150,7 @@ func testUpdateErrors(t *testing.T, st Store) {
 		change session.Change
 		want   error
 	}{
-		"status":     {session.ReadyChange(1, full("x").Target), session.ErrConflict},
+		"status":     {session.ReadyChange(1, full("x").Target, time.Time{}), session.ErrConflict},
 		"generation": {session.DoomChange(9), session.ErrConflict},
 		"dead":       {session.ExpireChange(at(0)), session.ErrConflict},
 		"alive":      {session.ExtendChange(activity, at(0), at(0), time.Hour, at(time.Hour)), session.ErrExpired},
