@@ -51,6 +51,7 @@ func (x *exchange) gone(err error) {
 
 // attemptFailed answers when an attempt to forward got no answer.
 func (x *exchange) attemptFailed(what failure, err error) {
+	x.closeUnlessRead()
 	switch what {
 	case failureClientGone:
 		x.line.clientGone()

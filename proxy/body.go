@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"sync/atomic"
@@ -13,13 +14,13 @@ import (
 // A Transport may read it after the attempt is over, so it is not pooled.
 type requestBody struct {
 	io.ReadCloser
-	err atomic.Pointer[error]
+	err atomic.Pointer[error] // io.EOF at its end
 }
 
 // Read implements io.Reader.
 func (b *requestBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil {
 		b.err.Store(&err)
 	}
 	return n, err
@@ -31,7 +32,7 @@ func (b *requestBody) mistake() error {
 		return nil
 	}
 	err := b.err.Load()
-	if err == nil {
+	if err == nil || errors.Is(*err, io.EOF) {
 		return nil
 	}
 	return &session.InvalidError{Field: "body", Reason: "cannot be read: " + (*err).Error()}
@@ -51,4 +52,14 @@ func (x *exchange) beginLine(w http.ResponseWriter, r *http.Request) {
 	r.Body = servers
 	x.r = r.WithContext(r.Context())
 	x.r.Body = x.body
+}
+
+// closeUnlessRead has the connection closed behind an answer that comes before
+// the request's body was read to its end. Otherwise net/http would keep the answer
+// back until it has read on, while the client may wait for it with the rest of the
+// body (RFC 9112 9.3).
+func (x *exchange) closeUnlessRead() {
+	if x.body != nil && x.body.err.Load() == nil && x.r.ProtoMajor == 1 {
+		x.w.Header().Set("Connection", "close")
+	}
 }

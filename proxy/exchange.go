@@ -73,7 +73,7 @@ func newExchange(h *Handler) *exchange {
 // begin makes x ready for a request.
 func (x *exchange) begin(w http.ResponseWriter, r *http.Request) {
 	x.beginLine(w, r)
-	if !r.ProtoAtLeast(1, 1) {
+	if _, expects := r.Header["Expect"]; expects || !r.ProtoAtLeast(1, 1) {
 		x.w = finalOnly{x.w}
 	}
 	x.origin = x.h.trusted.originOf(r)
@@ -98,7 +98,8 @@ func (x *exchange) finish() {
 }
 
 // finalOnly keeps informational answers from clients that do not know them
-// (HTTP/1.0, RFC 9110 15.2).
+// (HTTP/1.0, RFC 9110 15.2), and from those that wait for 100 Continue: net/http
+// sends that itself, when the Transport reads the body, once the upstream agrees.
 type finalOnly struct{ http.ResponseWriter }
 
 func (w finalOnly) WriteHeader(status int) {
@@ -115,11 +116,6 @@ func (w finalOnly) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 func (x *exchange) forward(a attempt) error {
 	a.began = time.Now()
 	x.attempt, x.err = a, nil
-	if x.body != nil {
-		// An answer does not wait for the rest of the body: the upstream may have
-		// stopped to read it, and the client may wait for the answer to stop.
-		_ = http.NewResponseController(x.w).EnableFullDuplex() // HTTP/2 needs none
-	}
 	x.reverse.ServeHTTP(x.w, x.r)
 	return x.err
 }
@@ -186,6 +182,7 @@ func cutScheme(rawURL string) (rest string, ok bool) {
 func (x *exchange) modifyResponse(res *http.Response) error {
 	x.line.UpstreamStatus = res.StatusCode
 	x.line.UpstreamDuration = time.Since(x.attempt.began)
+	x.closeUnlessRead()
 	if x.live != nil {
 		x.touch(res)
 		x.rewriteSessionResponse(res)

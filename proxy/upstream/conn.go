@@ -135,6 +135,12 @@ func (c *conn) reason(err error) error {
 	return err
 }
 
+// wasStale reports whether the other side had closed the connection before it saw
+// the request that ended with err.
+func (c *conn) wasStale(err error) bool {
+	return !c.answered && c.ctx.Err() == nil && !errors.Is(err, errHeaderTimeout)
+}
+
 // discard closes the connection.
 func (c *conn) discard() {
 	if c.stop != nil {

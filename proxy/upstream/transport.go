@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 )
@@ -82,14 +83,14 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !isPlain(req) {
 		return t.general.RoundTrip(req)
 	}
-	addr := address(req.URL.Host)
+	addr := address(req.URL)
 	if c := t.take(addr); c != nil {
 		res, err := c.roundTrip(req)
 		if err == nil {
 			return res, nil
 		}
 		c.discard()
-		if c.answered || req.Context().Err() != nil {
+		if !c.wasStale(err) {
 			return nil, err
 		}
 	}
@@ -116,11 +117,12 @@ func isPlain(req *http.Request) bool {
 	return !upgrade && !expect
 }
 
-func address(host string) string {
-	if _, _, err := net.SplitHostPort(host); err != nil {
-		return net.JoinHostPort(host, "80")
+// address is where to connect to for the host of a URL.
+func address(u *url.URL) string {
+	if u.Port() != "" {
+		return u.Host
 	}
-	return host
+	return net.JoinHostPort(u.Hostname(), "80")
 }
 
 func (t *Transport) dial(ctx context.Context, network, addr string) (net.Conn, error) {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -404,6 +405,38 @@ func TestOtherRequests(t *testing.T) {
 			t.Errorf("got %q, %v", body, err)
 		}
 	})
+}
+
+// TestSilenceIsNotStaleness: a kept connection that stays silent is no reason to
+// send the request again: the site may be at work on it.
+func TestSilenceIsNotStaleness(t *testing.T) {
+	bubble(t, Options{ResponseTimeout: 3 * time.Second}, func(_ int, c net.Conn) { answer(c, hello, "") }, func(t *testing.T, s *site, tr *Transport) {
+		if _, _, err := get(t.Context(), tr, "GET"); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if _, _, err := get(t.Context(), tr, "GET"); !errors.Is(err, errHeaderTimeout) || time.Since(began) != 3*time.Second {
+			t.Errorf("%v after %v, want a timeout after 3s", err, time.Since(began))
+		}
+		if s.made != 1 {
+			t.Errorf("%d connections were made, want 1", s.made)
+		}
+	})
+}
+
+func TestAddress(t *testing.T) {
+	for in, want := range map[string]string{
+		"http://site.example/": "site.example:80", "http://site.example:8080/": "site.example:8080",
+		"http://[::1]/": "[::1]:80", "http://[::1]:4321/": "[::1]:4321", "http://10.0.0.1:/": "10.0.0.1:80",
+	} {
+		u, err := url.Parse(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := address(u); got != want {
+			t.Errorf("address(%s) = %s, want %s", in, got, want)
+		}
+	}
 }
 
 func TestIsPlain(t *testing.T) {
