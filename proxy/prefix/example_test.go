@@ -16,7 +16,7 @@ import (
 func Example() {
 	rw, err := prefix.New(prefix.Options{Prefix: "/session/demo/"})
 	if err != nil {
-		log.Fatal(err)
+		log.Panic(err)
 	}
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
@@ -57,12 +57,12 @@ func Example() {
 
 	req, err := http.NewRequest(http.MethodGet, proxy.URL+"/session/demo/first", http.NoBody)
 	if err != nil {
-		log.Fatal(err)
+		log.Panic(err)
 	}
 	req.Header.Set("Referer", proxy.URL+"/session/demo/")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		log.Fatal(err)
+		log.Panic(err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
