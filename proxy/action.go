@@ -13,6 +13,11 @@ import (
 // serveForward passes the request on to fixed addresses, unchanged. If one cannot
 // be reached the next one is tried, as often as there are addresses.
 func (x *exchange) serveForward(action *route.Forward, group *targetGroup) {
+	if x.class == classUpgrade {
+		t := &tunnel{ResponseWriter: x.w}
+		x.w = t
+		defer func() { x.line.AddTraffic(t.received.Load(), t.sent.Load()) }()
+	}
 	for t := range group.inTurn() {
 		x.line.Target = t.addr
 		err := x.forward(attempt{scheme: t.scheme, addr: t.addr, path: x.facts.Path, keepHost: action.Host != route.HostUpstream})

@@ -180,6 +180,9 @@ func cutScheme(rawURL string) (rest string, ok bool) {
 
 // modifyResponse sees the upstream's answer before the client does.
 func (x *exchange) modifyResponse(res *http.Response) error {
+	if err := x.checkSwitch(res); err != nil {
+		return err
+	}
 	x.line.UpstreamStatus = res.StatusCode
 	x.line.UpstreamDuration = time.Since(x.attempt.began)
 	x.closeUnlessRead()

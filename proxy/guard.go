@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/webordinary/warmgate/proxy/route"
 	"github.com/webordinary/warmgate/session"
@@ -22,11 +23,12 @@ func guard(r *http.Request, escapedPath string) (status int, err error) {
 	return 0, nil
 }
 
-// dropForeignUpgrade ignores the offer of any protocol but websocket, as RFC
-// 9110 7.8 allows: h2c would be a tunnel past every rule.
+// dropForeignUpgrade ignores the offer of any protocol but websocket, and one in a
+// request that is no handshake (RFC 6455 4.1), as RFC 9110 7.8 allows: h2c would
+// be a tunnel past every rule.
 func dropForeignUpgrade(r *http.Request) {
 	upgrade, ok := r.Header["Upgrade"]
-	if !ok || headerHasToken(upgrade, "websocket") && len(upgrade) == 1 {
+	if !ok || len(upgrade) == 1 && strings.EqualFold(upgrade[0], "websocket") && r.Method == http.MethodGet && r.ContentLength == 0 {
 		return
 	}
 	delete(r.Header, "Upgrade")

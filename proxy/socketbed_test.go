@@ -50,12 +50,12 @@ func listenLoopback(t *testing.T) net.Listener {
 	return ln
 }
 
-// scripted is an upstream whose every connection is served by a script, which
+// scriptedSite is an upstream whose every connection is served by a script, which
 // gets the number of the connection, from 1; the connection is closed behind it.
-// The bed's session is ready there.
-func (b *bed) scripted(serve func(n int, c net.Conn, r *bufio.Reader)) *session.Live {
-	b.t.Helper()
-	ln := listenLoopback(b.t)
+func scriptedSite(t *testing.T, serve func(n int, c net.Conn, r *bufio.Reader)) (addr string) {
+	t.Helper()
+	ln := listenLoopback(t)
+	ctx, stop := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for n := 1; ; n++ {
@@ -65,21 +65,28 @@ func (b *bed) scripted(serve func(n int, c net.Conn, r *bufio.Reader)) *session.
 			}
 			wg.Go(func() {
 				defer func() { _ = c.Close() }()
+				defer context.AfterFunc(ctx, func() { _ = c.Close() })()
 				_ = c.SetDeadline(time.Now().Add(patience))
 				serve(n, c, bufio.NewReader(c))
 			})
 		}
 	})
-	b.t.Cleanup(func() {
+	t.Cleanup(func() {
 		_ = ln.Close()
-		b.handler.Close()
+		stop()
 		wg.Wait()
 	})
-	b.backends.target.Addr = ln.Addr().String()
+	return ln.Addr().String()
+}
+
+// scripted makes the bed's session ready at a scripted site.
+func (b *bed) scripted(serve func(n int, c net.Conn, r *bufio.Reader)) *session.Live {
+	b.t.Helper()
+	b.backends.target.Addr = scriptedSite(b.t, serve)
 	return b.ready()
 }
 
-// served is a scripted upstream of one handler.
+// served makes the bed's session ready at a site of one handler.
 func (b *bed) served(h http.Handler) *session.Live {
 	b.t.Helper()
 	ln := listenLoopback(b.t)
