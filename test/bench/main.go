@@ -52,7 +52,7 @@ type scenario struct {
 
 var scenarios = []scenario{
 	{"1 KiB, 64 connections, closed loop", "/1k", 0, 64, 100},
-	{"1 KiB, 64 connections, 1,500/s", "/1k", 1500, 64, 15},
+	{"1 KiB, 64 connections, 1,500/s", "/1k", 1500, 64, 30},
 	{"8 KiB HTML page (path mode rewrites it), closed loop", "/page", 0, 64, 30},
 }
 
