@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"strings"
 	"syscall"
 	"time"
 
@@ -50,7 +49,8 @@ type exchange struct {
 
 // attempt is where and how a request is forwarded.
 type attempt struct {
-	// scheme is http or https, addr host:port, path the escaped path to ask for.
+	// scheme is http or https, addr host:port or a host alone, path the escaped path
+	// to ask for.
 	scheme, addr, path string
 	// keepHost sends the client's Host instead of addr.
 	keepHost bool
@@ -128,24 +128,10 @@ func (x *exchange) rewrite(pr *httputil.ProxyRequest) {
 	setEscapedPath(out.URL, x.attempt.path)
 	out.URL.RawQuery = in.URL.RawQuery // httputil drops pairs it cannot parse
 	out.Trailer = in.Trailer           // filled once the body is read
-	out.Host = x.outgoing(out.Header)
 	if x.live != nil {
 		x.rewriteSessionRequest(out.Header)
 	}
-}
-
-// outgoing edits the header of a request to the upstream and returns the Host to
-// ask for: the client's, or the upstream's own. Then an Origin that is this
-// proxy's becomes the upstream's, too, since dev servers compare the two.
-func (x *exchange) outgoing(h http.Header) (host string) {
-	x.origin.setForwarded(h, x.r, x.line.RequestID, x.identity.Prefix)
-	if x.attempt.keepHost {
-		return x.r.Host
-	}
-	if o := h.Get("Origin"); o != "" && sameOrigin(o, x.r.Host) {
-		h.Set("Origin", x.attempt.scheme+"://"+x.attempt.addr)
-	}
-	return x.attempt.addr
+	out.Host = x.outgoing(out.Header)
 }
 
 // setEscapedPath makes u.EscapedPath() return exactly the given bytes, which
@@ -164,20 +150,6 @@ func setEscapedPath(u *url.URL, escaped string) {
 	}
 }
 
-// sameOrigin reports whether an Origin or Referer value is on the host.
-func sameOrigin(rawURL, host string) bool {
-	rest, ok := cutScheme(rawURL)
-	return ok && len(rest) >= len(host) && rest[:len(host)] == host && (len(rest) == len(host) || rest[len(host)] == '/')
-}
-
-// cutScheme returns what stands behind http:// or https://.
-func cutScheme(rawURL string) (rest string, ok bool) {
-	if rest, ok = strings.CutPrefix(rawURL, "http://"); ok {
-		return rest, true
-	}
-	return strings.CutPrefix(rawURL, "https://")
-}
-
 // modifyResponse sees the upstream's answer before the client does.
 func (x *exchange) modifyResponse(res *http.Response) error {
 	if err := x.checkSwitch(res); err != nil {
@@ -186,6 +158,12 @@ func (x *exchange) modifyResponse(res *http.Response) error {
 	x.line.UpstreamStatus = res.StatusCode
 	x.line.UpstreamDuration = time.Since(x.attempt.began)
 	x.closeUnlessRead()
+	if !x.attempt.keepHost {
+		x.moveLocation(res.Header)
+	}
+	if _, typed := res.Header["Content-Type"]; !typed {
+		x.w.Header()["Content-Type"] = nil // net/http would guess one
+	}
 	if x.live != nil {
 		x.touch(res)
 		x.rewriteSessionResponse(res)

@@ -15,9 +15,6 @@ func (x *exchange) rewriteSessionRequest(h http.Header) {
 	if x.rewriter = x.newRewriter(); x.rewriter != nil {
 		x.rewriter.Request(h, x.r.Host)
 	}
-	if !x.attempt.keepHost {
-		x.moveReferer(h)
-	}
 }
 
 // newRewriter returns what keeps the site below its prefix, or nil where nothing
@@ -38,20 +35,9 @@ func (x *exchange) newRewriter() *prefix.Rewriter {
 	return rw
 }
 
-// moveReferer puts the upstream's address in a Referer of this host, as in Host.
-func (x *exchange) moveReferer(h http.Header) {
-	if v := h.Get("Referer"); v != "" && sameOrigin(v, x.r.Host) {
-		rest, _ := cutScheme(v)
-		h.Set("Referer", "http://"+x.attempt.addr+rest[len(x.r.Host):])
-	}
-}
-
 // rewriteSessionResponse makes an answer of the session's site fit for the shared
 // host.
 func (x *exchange) rewriteSessionResponse(res *http.Response) {
-	if !x.attempt.keepHost {
-		x.moveLocation(res.Header)
-	}
 	if x.rewriter == nil {
 		// Of what path mode does, this protects the other sessions of the host.
 		if x.identity.Prefix != "" {
@@ -68,20 +54,6 @@ func (x *exchange) rewriteSessionResponse(res *http.Response) {
 	if kind != prefix.None {
 		res.Body, res.ContentLength = body, -1
 	}
-}
-
-// moveLocation makes a redirect to the upstream's own address one to this host.
-func (x *exchange) moveLocation(h http.Header) {
-	v := h.Get("Location")
-	if v == "" || !sameOrigin(v, x.attempt.addr) {
-		return
-	}
-	rest, _ := cutScheme(v)
-	path := rest[len(x.attempt.addr):]
-	if path == "" {
-		path = "/"
-	}
-	h.Set("Location", path)
 }
 
 // reportViteClient tells once when the dev server's client is not what path mode

@@ -3,7 +3,6 @@ package proxy
 import (
 	"fmt"
 	"iter"
-	"net"
 	"net/http"
 	"net/url"
 	"sync/atomic"
@@ -57,6 +56,8 @@ type targetGroup struct {
 	next    atomic.Uint64
 }
 
+// fixedTarget is an upstream as its URL names it: without a port, addr means the
+// scheme's own.
 type fixedTarget struct{ scheme, addr string }
 
 func newTargetGroup(urls []string) *targetGroup {
@@ -66,11 +67,7 @@ func newTargetGroup(urls []string) *targetGroup {
 		if err != nil {
 			continue // package route has checked them
 		}
-		t := fixedTarget{scheme: u.Scheme, addr: u.Host}
-		if u.Port() == "" {
-			t.addr = net.JoinHostPort(u.Hostname(), publicPort("", u.Scheme == "https"))
-		}
-		g.targets = append(g.targets, t)
+		g.targets = append(g.targets, fixedTarget{scheme: u.Scheme, addr: u.Host})
 	}
 	return g
 }
