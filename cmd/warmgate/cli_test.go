@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -45,9 +47,15 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"serv"}, 2, `unknown command "serv" for "warmgate"; did you mean "serve"?`},
 		{[]string{"config", "chek"}, 2, `unknown command "chek"`},
 		{[]string{"serve", "--prot", "1"}, 2, "unknown flag: --prot"},
-		{[]string{"session", "status"}, 2, "accepts 1 arg(s), received 0"},
+		{[]string{"session", "lst"}, 2, `did you mean "list"?`},
+		{[]string{"session", "status"}, 2, "the session's ID is missing (warmgate session list shows them)\nwarmgate session status --help"},
+		{[]string{"session", "end", ""}, 2, "the session's ID is missing"},
+		{[]string{"session", "status", "a", "b"}, 2, `"b" is too much`},
+		{[]string{"session", "list", "x"}, 2, `"x" is too much`},
+		{[]string{"config", "check", "a", "b"}, 2, `"b" is too much`},
 		{[]string{"session", "activate"}, 2, "--client is missing"},
 		{[]string{"session", "activate", "--client", "x", "--metadata", "{"}, 2, "--metadata is no JSON object"},
+		{[]string{"session", "activate", "--client", "x", "--metadata", "[1]"}, 2, "--metadata is no JSON object"},
 	} {
 		stdout, stderr, code := runIn(t, nil, test.args...)
 		if code != test.code || !strings.Contains(stdout+stderr, test.want) {
@@ -132,7 +140,7 @@ func TestClientErrors(t *testing.T) {
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
 	unauthorized, _ := fakeAPI(t, 401, "{}")
-	notFound, _ := fakeAPI(t, 404, `{"title":"x","detail":"There is no such session."}`)
+	notFound, _ := fakeAPI(t, 404, `{"title":"x","detail":"There is no session x."}`)
 	stranger, _ := fakeAPI(t, 404, "page not found")
 	elsewhere, seen := fakeAPI(t, 200, "{}")
 	redirect, _ := fakeAPI(t, 302, elsewhere)
@@ -140,7 +148,7 @@ func TestClientErrors(t *testing.T) {
 		{"nothing there", gone.URL, token, "nothing answers at " + gone.URL + ": is warmgate serve running there?"},
 		{"no token", closed, token + "x", "start warmgate serve first"},
 		{"wrong token", unauthorized, token, "the token in " + token + " is not the one of"},
-		{"problem", notFound, token, "There is no such session (404)"},
+		{"problem", notFound, token, "There is no session x (404 from " + notFound + ")"},
 		{"another server", stranger, token, "is that Warmgate's admin listener?"},
 		{"no URL", "127.0.0.1:9090", token, "is no URL such as"},
 		{"redirect", redirect, token, "answered 302"},
@@ -171,6 +179,51 @@ func TestListFollowsPages(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &list); err != nil || code != 0 || len(list) != 2 {
 		t.Errorf("list = %d, %v\n%s%s", code, err, stdout, stderr)
 	}
+}
+
+func TestEmptyListSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	url, _ := fakeAPI(t, 200, "[]")
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "There are no sessions. Make one: warmgate session activate --client NAME\n"},
+		{[]string{"--client", "acme"}, "There are no sessions of client acme. Make one: warmgate session activate --client acme\n"},
+	} {
+		args := append([]string{"session", "list", "--admin-url", url, "--token-file", tokenFile(t)}, test.args...)
+		if stdout, _, code := runIn(t, nil, args...); code != 0 || stdout != test.want {
+			t.Errorf("session list %q = %d, %q, want %q", test.args, code, stdout, test.want)
+		}
+	}
+}
+
+func TestDistances(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		for _, test := range []struct {
+			off          time.Duration
+			ago, fromNow string
+		}{
+			{-25 * time.Hour, "25h ago", "now"},
+			{-90 * time.Second, "2m ago", "now"},
+			{-30 * time.Second, "30s ago", "now"},
+			{-300 * time.Millisecond, "just now", "now"},
+			{0, "just now", "now"},
+			{300 * time.Millisecond, "just now", "now"},
+			{3 * time.Second, "just now", "in 3s"}, // the server's clock is ahead
+			{24*time.Hour - 20*time.Second, "just now", "in 24h"},
+		} {
+			at := now.Add(test.off)
+			if got := ago(at); got != test.ago {
+				t.Errorf("ago(%v) = %q, want %q", test.off, got, test.ago)
+			}
+			if got := fromNow(at); got != test.fromNow {
+				t.Errorf("fromNow(%v) = %q, want %q", test.off, got, test.fromNow)
+			}
+		}
+	})
 }
 
 func TestStatusForPeople(t *testing.T) {

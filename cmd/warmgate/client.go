@@ -135,7 +135,7 @@ func (c *client) refusal(res *http.Response, answer []byte) error {
 	if json.Unmarshal(answer, &p) != nil || p.Detail == "" {
 		return fmt.Errorf("%s answered %s: is that Warmgate's admin listener?", c.base, res.Status)
 	}
-	return fmt.Errorf("%s (%d)", strings.TrimSuffix(p.Detail, "."), res.StatusCode)
+	return fmt.Errorf("%s (%d from %s)", strings.TrimSuffix(p.Detail, "."), res.StatusCode, c.base)
 }
 
 // localURL is how this machine reaches a listener of its own.

@@ -16,7 +16,7 @@ func (a *app) configCommand() *cobra.Command {
 	cmd.AddCommand(a.configCheckCommand(), &cobra.Command{
 		Use:   "reference",
 		Short: "Print every key with its default, environment variable and meaning (Markdown)",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE:  func(*cobra.Command, []string) error { return printReference(a.stdout) },
 	})
 	return cmd
@@ -31,7 +31,12 @@ with its key, or prints the configuration as it takes effect: with defaults, and
 with secrets as ` + secretText + `.`,
 		Example: `  warmgate config check
   warmgate config check deploy/local/warmgate.yaml`,
-		Args: cobra.MaximumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return fmt.Errorf("%q is too much: there is one file to check", args[1])
+			}
+			return nil
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			file := a.configFile
 			if len(args) == 1 {

@@ -21,7 +21,7 @@ run in the folder sites/CLIENT below the working folder.`,
 		Example: `  warmgate serve
   warmgate serve --config warmgate.yaml --listen :8080
   WARMGATE_LOG_LEVEL=debug warmgate serve`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, found, err := loadConfig(a.configFile, a.lookup)
 			if err != nil {

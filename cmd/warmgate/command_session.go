@@ -42,13 +42,13 @@ in the same folder there is nothing to say.`,
 
 func (a *app) activateCommand(f *sessionFlags) *cobra.Command {
 	var body struct {
-		ClientID  string          `json:"clientId"`
-		UserID    string          `json:"userId"`
-		ThreadID  string          `json:"threadId,omitempty"`
-		SessionID string          `json:"sessionId,omitempty"`
-		Pool      string          `json:"pool,omitempty"`
-		Metadata  json.RawMessage `json:"metadata,omitempty"`
-		Wake      bool            `json:"wake"`
+		ClientID  string                     `json:"clientId"`
+		UserID    string                     `json:"userId"`
+		ThreadID  string                     `json:"threadId,omitempty"`
+		SessionID string                     `json:"sessionId,omitempty"`
+		Pool      string                     `json:"pool,omitempty"`
+		Metadata  map[string]json.RawMessage `json:"metadata,omitempty"`
+		Wake      bool                       `json:"wake"`
 	}
 	var asleep bool
 	var metadata string
@@ -59,19 +59,16 @@ func (a *app) activateCommand(f *sessionFlags) *cobra.Command {
 its life.`,
 		Example: `  warmgate session activate --client demo
   warmgate session activate --client acme --user ann --thread 42 --id acme-42 --asleep`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if body.ClientID == "" {
-				return &usageError{errors.New("--client is missing: the customer whose site it is")}
+				return &usageError{err: errors.New("--client is missing: the customer whose site it is")}
 			}
 			if body.UserID == "" {
 				body.UserID = a.userName()
 			}
-			if metadata != "" {
-				if !json.Valid([]byte(metadata)) {
-					return &usageError{errors.New("--metadata is no JSON object")}
-				}
-				body.Metadata = json.RawMessage(metadata)
+			if metadata != "" && json.Unmarshal([]byte(metadata), &body.Metadata) != nil {
+				return &usageError{err: errors.New("--metadata is no JSON object")}
 			}
 			body.Wake = !asleep
 			return a.call(cmd, f, http.MethodPost, "/api/sessions/activate", body, printChange)
@@ -105,7 +102,7 @@ func (a *app) listCommand(f *sessionFlags) *cobra.Command {
 		Short: "List the living sessions",
 		Example: `  warmgate session list
   warmgate session list --client acme --json`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path := "/api/sessions"
 			if client != "" {
@@ -119,7 +116,7 @@ func (a *app) listCommand(f *sessionFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printPages(a.stdout, pages, f.json)
+			return printPages(a.stdout, pages, client, f.json)
 		},
 	}
 	cmd.Flags().StringVar(&client, "client", "", "only those of this `name`")
@@ -131,7 +128,7 @@ func (a *app) statusCommand(f *sessionFlags) *cobra.Command {
 		Use:     "status ID",
 		Short:   "Show why a session is awake, what it waits for, when it sleeps and ends",
 		Example: `  warmgate session status demo`,
-		Args:    cobra.ExactArgs(1),
+		Args:    oneSession,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.call(cmd, f, http.MethodGet, sessionPath(args[0], "status"), nil, printStatus)
 		},
@@ -146,7 +143,7 @@ func (a *app) changeCommand(f *sessionFlags, use, short, long string) *cobra.Com
 		Short:   short,
 		Long:    short + " " + long + ".",
 		Example: "  warmgate session " + use + " demo",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneSession,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.call(cmd, f, http.MethodPost, sessionPath(args[0], verb), nil, printChange)
 		},

@@ -73,6 +73,9 @@ func (p *PoolConfig) fillDefaults(name string) {
 	}
 	setDefault(&p.Driver, driverProcess)
 	setDefault(&p.Port, 4321)
+	if len(p.Steps) == 0 {
+		p.Steps = nil // {} in the file is as good as none
+	}
 	setDefault(&p.Cooldown, 60*time.Second)
 	setDefault(&p.MaxTasks, 20)
 	setDefault(&p.StartTimeout, 120*time.Second)

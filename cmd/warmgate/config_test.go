@@ -199,6 +199,9 @@ routes:
 		t.Fatalf("what was printed is no configuration: %v", err)
 	}
 	again.complete()
+	if err := again.Validate(); err != nil {
+		t.Errorf("what was printed has mistakes: %v", err)
+	}
 	again.Pools["edit"].Process.Env["API_KEY"] = "hunter2"
 	if diff := cmp.Diff(c, again, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("what was printed means something else (-printed +read):\n%s", diff)

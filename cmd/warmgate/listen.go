@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
+	"syscall"
 )
 
 // listeners are the open ones; health is nil if there is none.
@@ -30,6 +32,9 @@ func listen(ctx context.Context, c *Config) (l listeners, err error) {
 		}
 		if *open.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", open.address); err != nil {
 			l.close()
+			if errors.Is(err, syscall.EADDRINUSE) {
+				err = fmt.Errorf("another process listens on %s: end it, or choose another address", open.address)
+			}
 			return listeners{}, fmt.Errorf("%s: %w", open.key, err)
 		}
 	}
@@ -89,10 +94,14 @@ func browserURL(a net.Addr) string {
 
 // announce tells where to look.
 func announce(w io.Writer, c *Config, l listeners, logger *slog.Logger) {
+	tokenFile := c.Admin.TokenFile
+	if path, err := filepath.Abs(tokenFile); err == nil {
+		tokenFile = path // whoever reads this may be in another folder
+	}
 	facts := []struct{ name, value string }{
 		{"public", c.PublicURL},
 		{"admin", browserURL(l.admin.Addr())},
-		{"token", c.Admin.TokenFile},
+		{"token", tokenFile},
 	}
 	if l.health != nil {
 		facts = append(facts, struct{ name, value string }{"health", browserURL(l.health.Addr())})

@@ -27,15 +27,21 @@ func run(ctx context.Context, args []string, lookup lookupFunc, stdout, stderr i
 	a := &app{lookup: lookup, stdout: stdout, stderr: stderr}
 	root := a.command()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err != nil && !a.started {
-		return &usageError{err} // the arguments did not get as far as a command
+		err = &usageError{err: err} // the arguments did not get as far as a command
+	}
+	if u, ok := errors.AsType[*usageError](err); ok {
+		u.command = cmd.CommandPath()
 	}
 	return err
 }
 
-// usageError is a mistake in the command line.
-type usageError struct{ err error }
+// usageError is a mistake in the command line of the command.
+type usageError struct {
+	err     error
+	command string
+}
 
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
@@ -47,8 +53,8 @@ func exitCode(stderr io.Writer, err error) int {
 		return 0
 	}
 	fmt.Fprintln(stderr, "warmgate:", err)
-	if _, ok := errors.AsType[*usageError](err); ok {
-		fmt.Fprintln(stderr, "warmgate --help tells more.")
+	if u, ok := errors.AsType[*usageError](err); ok {
+		fmt.Fprintln(stderr, u.command, "--help tells more.")
 		return 2
 	}
 	return 1

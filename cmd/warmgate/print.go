@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -56,7 +57,7 @@ func printChange(w io.Writer, s *sessionView) {
 	t.fact("status", s.Status)
 	t.fact("cause", s.Cause)
 	t.fact("preview", s.PreviewURL)
-	t.fact("ends", moment(time.Unix(s.TTL, 0)))
+	t.fact("ends", moment(time.Unix(s.TTL, 0), fromNow))
 }
 
 // printStatus prints everything about s.
@@ -80,10 +81,10 @@ func printStatus(w io.Writer, s *sessionView) {
 	if s.Start != nil {
 		t.fact("start", phases(s))
 	}
-	t.fact("last activity", moment(s.LastActivityAt)+" ("+s.LastKind+")")
-	t.fact("sleeps", moment(s.SleepAt))
-	t.fact("ends", moment(time.Unix(s.TTL, 0)))
-	t.fact("created", moment(s.CreatedAt))
+	t.fact("last activity", moment(s.LastActivityAt, ago)+" ("+s.LastKind+")")
+	t.fact("sleeps", moment(s.SleepAt, fromNow))
+	t.fact("ends", moment(time.Unix(s.TTL, 0), fromNow))
+	t.fact("created", moment(s.CreatedAt, ago))
 	t.fact("log", strings.Join(s.Log, "\n\t"))
 }
 
@@ -111,8 +112,9 @@ func (f facts) fact(name, value string) {
 
 func (f facts) flush() { _ = f.w.Flush() } // nobody reads what cannot be written
 
-// printPages prints a list of sessions as a table, or as a JSON array.
-func printPages(w io.Writer, list []json.RawMessage, asJSON bool) error {
+// printPages prints a list of the client's sessions, or of all if there is none
+// named, as a table or as a JSON array.
+func printPages(w io.Writer, list []json.RawMessage, client string, asJSON bool) error {
 	if asJSON {
 		text, err := json.Marshal(list)
 		if err != nil {
@@ -121,7 +123,12 @@ func printPages(w io.Writer, list []json.RawMessage, asJSON bool) error {
 		return printJSON(w, text)
 	}
 	if len(list) == 0 {
-		_, err := fmt.Fprintln(w, "There are no sessions. Make one: warmgate session activate --client NAME")
+		of := ""
+		if client != "" {
+			of = " of client " + client
+		}
+		_, err := fmt.Fprintf(w, "There are no sessions%s. Make one: warmgate session activate --client %s\n",
+			of, cmp.Or(client, "NAME"))
 		return err
 	}
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
@@ -148,23 +155,37 @@ func printJSON(w io.Writer, text []byte) error {
 
 // moment writes a time of the clock on the wall and how far off it is; "" for
 // never.
-func moment(t time.Time) string {
+func moment(t time.Time, distance func(time.Time) string) string {
 	if t.IsZero() || t.Unix() == 0 {
 		return ""
 	}
-	return t.Local().Format("2006-01-02 15:04:05") + " (" + fromNow(t) + ")"
+	return t.Local().Format("2006-01-02 15:04:05") + " (" + distance(t) + ")"
 }
 
+// fromNow is how far off a time to come is.
 func fromNow(t time.Time) string {
-	d := time.Until(t).Round(time.Second)
-	if d >= time.Minute || d <= -time.Minute {
+	if d := inWords(time.Until(t)); d != "" {
+		return "in " + d
+	}
+	return "now"
+}
+
+// ago is how long a time in the past is ago.
+func ago(t time.Time) string {
+	if d := inWords(time.Since(t)); d != "" {
+		return d + " ago"
+	}
+	return "just now"
+}
+
+// inWords writes a duration in whole seconds, from a minute on in whole minutes;
+// "" for none and for less: the clocks of two machines differ.
+func inWords(d time.Duration) string {
+	if d = d.Round(time.Second); d >= time.Minute {
 		d = d.Round(time.Minute)
 	}
-	switch {
-	case d == 0:
-		return "now"
-	case d < 0:
-		return durationText(-d) + " ago"
+	if d <= 0 {
+		return ""
 	}
-	return "in " + durationText(d)
+	return durationText(d)
 }

@@ -406,7 +406,7 @@ func TestServeMistakes(t *testing.T) {
 	t.Cleanup(func() { taken.Close() })
 	for name, test := range map[string]struct{ config, want string }{
 		"mistakes":       {"sessions: { ttl: 1m }\n", "has mistakes:\nsessions.idle_timeout"},
-		"address in use": {"listen: " + taken.Addr().String() + "\n", "listen: listen tcp " + taken.Addr().String()},
+		"address in use": {"listen: " + taken.Addr().String() + "\n", "listen: another process listens on " + taken.Addr().String()},
 		"no store":       {"listen: 127.0.0.1:0\nhealth: { listen: '' }\nadmin: { listen: 127.0.0.1:0 }\nstore: { path: warmgate.yaml }\n", "store.path: "},
 	} {
 		t.Run(name, func(t *testing.T) {
