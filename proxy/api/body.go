@@ -23,7 +23,7 @@ func decode(w http.ResponseWriter, r *http.Request, v any) error {
 	}
 	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || mediaType != "application/json" {
-		return &statusError{http.StatusUnsupportedMediaType, "The body must be application/json."}
+		return &statusError{http.StatusUnsupportedMediaType, "The body must be JSON, with Content-Type: application/json."}
 	}
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 	d.DisallowUnknownFields()

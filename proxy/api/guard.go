@@ -66,7 +66,7 @@ func (g *Guard) Host(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !g.knownHost(r.Host) {
 			// RFC 9110 15.5.20: not a host that this server answers for.
-			problem.WriteJSON(w, r, problem.New(http.StatusMisdirectedRequest, "This host name is not served here."))
+			problem.WriteJSON(w, r, problem.New(http.StatusMisdirectedRequest, "The management API is not called by this host name (admin.hosts)."))
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -65,7 +65,7 @@ func New(o Options) *Handler {
 	h.handle(http.MethodGet, "/api/sessions", h.list)
 	// One pattern for client/{clientId} and {id}/status: ServeMux finds that
 	// neither is the more specific one.
-	h.handle(http.MethodGet, "/api/sessions/{first}/{second}", h.clientOrStatus)
+	h.handle(http.MethodGet, "/api/sessions/{id}/{second}", h.clientOrStatus)
 	h.handle(http.MethodPost, "/api/sessions/{id}/keepalive", h.keepalive)
 	h.handle(http.MethodPost, "/api/sessions/{id}/deactivate", h.deactivate)
 	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -107,9 +107,11 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case ok:
 		p = problem.New(known.status, known.detail)
 	case errors.Is(err, session.ErrNotFound):
-		p.Detail = "There is no such session."
+		p.Detail = "There is no session " + r.PathValue("id") + "."
 	case errors.Is(err, session.ErrExpired):
 		p.Detail = "The session has ended."
+	case errors.Is(err, session.ErrConflict):
+		p.Detail = strings.TrimSuffix(p.Detail, ": "+session.ErrConflict.Error()+".") + "."
 	case p.Status >= http.StatusInternalServerError:
 		h.logger.WarnContext(r.Context(), "management call failed", "method", r.Method, "status", p.Status, "error", err)
 	}

@@ -22,7 +22,7 @@ const (
 
 // clientOrStatus serves client/{clientId} and {id}/status.
 func (h *Handler) clientOrStatus(w http.ResponseWriter, r *http.Request) error {
-	first, second := r.PathValue("first"), r.PathValue("second")
+	first, second := r.PathValue("id"), r.PathValue("second") // named for what the first mostly is
 	switch {
 	case first == clientSegment:
 		client, err := session.ParseClientID(second)
