@@ -19,16 +19,24 @@ function show({ login = false, problem = '' }) {
 	if (login) byId('summary').textContent = '';
 }
 
+async function ask() {
+	try {
+		return await fetch(`/api/sessions?limit=${limit}`, {
+			headers: { Authorization: `Bearer ${token()}` },
+			credentials: 'omit',
+			cache: 'no-store',
+		});
+	} catch {
+		throw new Error('Warmgate does not answer.'); // each browser has words of its own
+	}
+}
+
 async function refresh() {
 	clearTimeout(timer);
 	if (!token()) return show({ login: true });
 	if (document.hidden) return;
 	try {
-		const answer = await fetch(`/api/sessions?limit=${limit}`, {
-			headers: { Authorization: `Bearer ${token()}` },
-			credentials: 'omit',
-			cache: 'no-store',
-		});
+		const answer = await ask();
 		if (answer.status === 401) {
 			sessionStorage.removeItem(storageKey);
 			return show({ login: true, problem: 'This token is not valid here.' });
@@ -47,7 +55,8 @@ function render(sessions, more) {
 	const counts = new Map();
 	for (const { status } of sessions) counts.set(status, (counts.get(status) ?? 0) + 1);
 	const kinds = [...counts].map(([status, count]) => `${count} ${status}`);
-	byId('summary').textContent = [`${sessions.length}${more ? '+' : ''} sessions`, ...kinds].join(' · ');
+	const total = sessions.length === 1 ? '1 session' : `${sessions.length}${more ? '+' : ''} sessions`;
+	byId('summary').textContent = [total, ...kinds].join(' · ');
 	sessions.sort((a, b) => b.lastActivity - a.lastActivity);
 	byId('rows').replaceChildren(...sessions.map(row));
 	byId('empty').hidden = sessions.length > 0;
@@ -58,17 +67,18 @@ function row(session) {
 	const status = element('span', session.status);
 	status.className = `status ${session.status}`;
 	const tr = document.createElement('tr');
-	for (const content of [
-		name(session),
-		session.clientId,
-		status,
-		session.cause && session.status !== 'error' ? `${session.why} (${session.cause})` : session.why,
-		until(session.sleepAt),
-		until(session.expiresAt),
-		session.target?.address ?? '',
-	]) {
+	for (const [label, content] of Object.entries({
+		Session: name(session),
+		Client: session.clientId,
+		Status: status,
+		Why: session.cause && session.status !== 'error' ? `${session.why} (${session.cause})` : session.why,
+		Sleeps: until(session.sleepAt),
+		Ends: until(session.expiresAt),
+		Target: session.target?.address ?? '',
+	})) {
 		const td = document.createElement('td');
-		td.append(content);
+		td.dataset.label = label; // a narrow page has no header row
+		if (content !== '') td.append(content);
 		tr.append(td);
 	}
 	return tr;
@@ -95,7 +105,7 @@ function until(time) {
 	if (seconds <= 0) return 'now';
 	if (seconds < 60) return `in ${seconds} s`;
 	if (seconds < 3600) return `in ${Math.round(seconds / 60)} min`;
-	return `in ${(seconds / 3600).toFixed(1)} h`;
+	return `in ${(seconds / 3600).toFixed(1).replace('.0', '')} h`;
 }
 
 byId('login').addEventListener('submit', (event) => {
