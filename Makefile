@@ -18,7 +18,7 @@ help: ## List the targets
 
 run: build ## Start the demo at http://localhost:8080/session/demo/
 	@deploy/local/node-check
-	@$(MAKE) --no-print-directory $(DEMO)/node_modules/.stamp
+	@$(MAKE) --no-print-directory --silent $(DEMO)/node_modules/.stamp
 	@deploy/local/run bin/warmgate
 
 build: ## Build bin/warmgate
@@ -72,5 +72,5 @@ $(TOOLS)/govulncheck-$(GOVULNCHECK):
 	mv $(TOOLS)/govulncheck $@
 
 %/node_modules/.stamp: %/package-lock.json
-	npm ci --prefix $*
+	npm ci --no-audit --no-fund --loglevel=error --prefix $*
 	@touch $@
