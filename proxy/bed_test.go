@@ -223,7 +223,7 @@ func newBed(t *testing.T, site http.Handler, change func(*Options)) *bed {
 	}
 	o := Options{
 		Routes: table, Sessions: manager, Registry: b.registry, Backends: b.backends, Toucher: b.touches,
-		Pages: warming.New(look, warming.Options{}), Problems: problem.NewPages(look), Sockets: socket.New(socket.Options{Dial: b.network.dial}),
+		Pages: warming.New(look, warming.Options{}), Problems: problem.NewPages(look), Sockets: socket.New(socket.Options{Dial: b.network.dial, Refuse: RefuseUpgrade}),
 		AccessLog: b.accessLog, Transport: upstream.Options{Dial: b.network.dial},
 	}
 	if change != nil {
