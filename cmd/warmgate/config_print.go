@@ -168,7 +168,7 @@ there is one. An empty file means all defaults. An unknown key is a mistake. ` +
 the configuration as it takes effect.
 
 A value is taken from the first of: a flag of the command line, an environment variable, the file, the default. Lists that are not
-marked otherwise, pools and routes have no variable: they belong in the file. Relative paths in the file are taken from the file's
+marked otherwise, pools and routes have no variable: they belong in the file. An empty variable is as good as none. Relative paths in the file are taken from the file's
 folder, those in variables and flags from the working folder. Durations are written like ` + "`750ms`, `30s`, `5m`, `12h`" + `.
 
 This page is printed by ` + "`warmgate config reference`" + `.

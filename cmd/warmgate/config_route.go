@@ -54,7 +54,7 @@ type SessionAction struct {
 	NoRewrite      bool          `yaml:"no_rewrite,omitempty" doc:"Passes the site's answers on as they are although the prefix was stripped."`
 	ID             []string      `yaml:"id,omitempty" doc:"Where the session's id comes from, in this order: path, host:{id}.example.com, header:NAME, hint. Empty: path."`
 	Template       string        `yaml:"template,omitempty" doc:"Builds the id from what the sources found, for example {client}-{thread}. Empty: {id}."`
-	AllowGuessable bool          `yaml:"allow_guessable,omitempty" doc:"Permits ids that others made and that may be open to guessing."`
+	AllowGuessable bool          `yaml:"allow_guessable,omitempty" doc:"Says that the ids of this rule may be open to guessing; whoever guesses one sees its site. Required with template."`
 	HoldTimeout    time.Duration `yaml:"hold_timeout,omitempty" doc:"Takes the place of cold.hold_timeout."`
 	PageGrace      time.Duration `yaml:"page_grace,omitempty" doc:"Takes the place of cold.page_grace."`
 }

@@ -241,6 +241,9 @@ func (c *Config) checkTargets(i int, a route.Action, m *mistakes) {
 	switch a := a.(type) {
 	case *route.Session:
 		c.checkPoolName(fmt.Sprintf("routes[%d].session", i), a.Pool, a.Port, m)
+		if a.Template != "" && !a.AllowGuessable {
+			m.add(fmt.Sprintf("routes[%d].session.template", i), "makes ids that can be guessed: say so with allow_guessable: true")
+		}
 	case *route.Forward:
 		if a.Pool != "" {
 			m.add(fmt.Sprintf("routes[%d].forward.pool", i), "pools are not in this build here; urls are")

@@ -38,14 +38,14 @@ func TestPreviewURL(t *testing.T) {
 		},
 		{
 			"template",
-			`[{ priority: 1, path: ["/session/*"], session: { template: "{client}-{thread}", id: ["host:edit.{client}.example.com", "path:{thread}"] } }]`,
+			`[{ priority: 1, path: ["/session/*"], session: { allow_guessable: true, template: "{client}-{thread}", id: ["host:edit.{client}.example.com", "path:{thread}"] } }]`,
 			"https://x",
 			session.Session{ID: "acme-42", ClientID: "acme", ThreadID: "42"},
 			"https://edit.acme.example.com/session/42/",
 		},
 		{
 			"template that does not make up the id",
-			`[{ priority: 1, path: ["/session/*"], session: { template: "{client}-{thread}", id: ["host:edit.{client}.example.com", "path:{thread}"] } }]`,
+			`[{ priority: 1, path: ["/session/*"], session: { allow_guessable: true, template: "{client}-{thread}", id: ["host:edit.{client}.example.com", "path:{thread}"] } }]`,
 			"https://x",
 			session.Session{ID: "other", ClientID: "acme", ThreadID: "42"},
 			"",
