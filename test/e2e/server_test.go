@@ -49,7 +49,7 @@ pools:
     driver: process
     process:
       dir: "{{.Sites}}/{client}"
-      command: ["node", "node_modules/astro/astro.js", "dev", "--host", "127.0.0.1", "--port", "{port}"]
+      command: ["{{.Node}}", "node_modules/.bin/astro", "dev", "--host", "127.0.0.1", "--port", "{port}"]
       env: { ASTRO_TELEMETRY_DISABLED: "1" }
 routes:
   - { priority: 10, path: ["/session/*"], session: { pool: sites } }

@@ -199,7 +199,7 @@ func checkWarm(t *testing.T, c traffic) {
 // TestDemo loads the demo, as `make run` shows it.
 func TestDemo(t *testing.T) {
 	w := newWorkshop(t)
-	site := w.add(t, "demo", demo)
+	site := w.add(t, "demo", demo, demo)
 	s := newServer(t, w, unhurried)
 	base := s.base(s.activate(t, "demo"))
 	tb := newBrowser(t).newTab(t)

@@ -23,35 +23,57 @@ const (
 
 // workshop is a folder with sites in it, as the process driver's template `sites/{client}` expects them. It lies in
 // test/out and outlives the tests: what is installed in it, and the dependencies that Vite has found, stay.
-type workshop struct{ dir string }
+type workshop struct {
+	dir      string
+	packages string // folder of the packages that sites made from the fixture run on
+	Node     string // command that runs them; the configuration's template asks for it
+}
 
+// newWorkshop returns the workshop for the packages of the fixture or, if WARMGATE_E2E_PACKAGES names another folder
+// with a package.json, for those. Packages that bring Node along are run by it.
 func newWorkshop(t *testing.T) *workshop {
 	t.Helper()
-	dir, err := filepath.Abs(filepath.Join(out, "workshop"))
+	w := &workshop{dir: filepath.Join(out, "workshop"), packages: fixture, Node: "node"}
+	if other := os.Getenv("WARMGATE_E2E_PACKAGES"); other != "" {
+		w.packages = other
+		w.dir += "-" + filepath.Base(other)
+	}
+	var err error
+	if w.dir, err = filepath.Abs(w.dir); err != nil {
+		t.Fatal(err)
+	}
+	brought, err := filepath.Abs(filepath.Join(w.packages, "node_modules/.bin/node"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &workshop{dir: dir}
+	if _, err := os.Stat(brought); err == nil {
+		w.Node = brought
+	}
+	return w
 }
 
 // site is the folder of one Astro site.
-type site struct{ name, dir string }
+type site struct{ name, dir, node string }
 
-// add makes a site from the folder at from. Its sources are new copies, since tests change them. Its packages are hard
-// links to the installed ones, so that each site has a dependency cache of its own. It is served once, for Vite to
-// find the dependencies: later starts are those of a site that has run before.
-func (w *workshop) add(t *testing.T, name, from string) *site {
+// add makes a site from the sources in the folder at from and the packages in another, or the same. Its sources are
+// new copies, since tests change them. Its packages are hard links to the installed ones, so that each site has a
+// dependency cache of its own. It is served once, for Vite to find the dependencies: later starts are those of a site
+// that has run before.
+func (w *workshop) add(t *testing.T, name, from, packages string) *site {
 	t.Helper()
-	s := &site{name: name, dir: filepath.Join(w.dir, "sites", name)}
+	s := &site{name: name, dir: filepath.Join(w.dir, "sites", name), node: w.Node}
 	const installed = "node_modules/.package-lock.json"
-	if !sameText(filepath.Join(from, installed), filepath.Join(s.dir, installed)) {
+	if !sameText(filepath.Join(packages, installed), filepath.Join(s.dir, installed)) {
 		run(t, "rm", "-rf", s.dir)
 		run(t, "mkdir", "-p", s.dir)
-		run(t, "cp", "-al", filepath.Join(from, "node_modules"), s.dir)
+		run(t, "cp", "-al", filepath.Join(packages, "node_modules"), s.dir)
 	}
-	for _, part := range []string{"src", "public", "astro.config.mjs", "package.json"} {
-		run(t, "rm", "-rf", filepath.Join(s.dir, part))
-		run(t, "cp", "-r", filepath.Join(from, part), s.dir)
+	for _, part := range []string{
+		filepath.Join(from, "src"), filepath.Join(from, "public"), filepath.Join(from, "astro.config.mjs"),
+		filepath.Join(packages, "package.json"),
+	} {
+		run(t, "rm", "-rf", filepath.Join(s.dir, filepath.Base(part)))
+		run(t, "cp", "-r", part, s.dir)
 	}
 	if _, err := os.Stat(filepath.Join(s.dir, "node_modules/.vite/deps/_metadata.json")); err != nil {
 		s.warm(t)
@@ -73,7 +95,7 @@ func (s *site) warm(t *testing.T) {
 // addFixture makes a site from the fixture that says its name on every page.
 func (w *workshop) addFixture(t *testing.T, name string) *site {
 	t.Helper()
-	s := w.add(t, name, fixture)
+	s := w.add(t, name, fixture, w.packages)
 	s.edit(t, "src/site.js", "unnamed", name)
 	return s
 }
@@ -87,11 +109,11 @@ func sameText(a, b string) bool {
 // addScript makes a site whose "dev server" is the given JavaScript.
 func (w *workshop) addScript(t *testing.T, name, script string) {
 	t.Helper()
-	dir := filepath.Join(w.dir, "sites", name, "node_modules/astro")
+	dir := filepath.Join(w.dir, "sites", name, "node_modules/.bin")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "astro.js"), []byte(script), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "astro"), []byte(script), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -117,7 +139,7 @@ func (s *site) edit(t *testing.T, file, from, to string) {
 func (s *site) serveDirectly(t *testing.T) (base string, stop func()) {
 	t.Helper()
 	port := freePort(t)
-	cmd := exec.Command("node", "node_modules/astro/astro.js", "dev", "--host", "127.0.0.1", "--port", fmt.Sprint(port))
+	cmd := exec.Command(s.node, "node_modules/.bin/astro", "dev", "--host", "127.0.0.1", "--port", fmt.Sprint(port))
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "ASTRO_TELEMETRY_DISABLED=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
