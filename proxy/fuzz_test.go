@@ -1,0 +1,128 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/webordinary/warmgate/proxy/accesslog"
+	"github.com/webordinary/warmgate/proxy/page"
+	"github.com/webordinary/warmgate/proxy/problem"
+	"github.com/webordinary/warmgate/proxy/route"
+	"github.com/webordinary/warmgate/proxy/socket"
+	"github.com/webordinary/warmgate/proxy/warming"
+	"github.com/webordinary/warmgate/session"
+	"github.com/webordinary/warmgate/session/storetest"
+)
+
+// sites answers for all targets and notes which of them was asked, for what.
+type sites struct {
+	addr string
+	path string
+}
+
+func (s *sites) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.addr, s.path = r.URL.Host, r.URL.EscapedPath()
+	if r.Body != nil {
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			return nil, err
+		}
+	}
+	return cannedTransport{body: "<!doctype html><a href=/x>"}.RoundTrip(r)
+}
+
+// fuzzHandler serves the sessions a and b, each ready at an address of its own.
+func fuzzHandler(f *testing.F) (h *Handler, asked *sites) {
+	f.Helper()
+	store, registry, touches := storetest.NewMemory(), session.NewRegistry(session.Clocks{}), &touches{}
+	for id, addr := range map[session.ID]string{"a": "site-a:1", "b": "site-b:1"} {
+		now := time.Now()
+		s := session.Session{ID: id, ClientID: "c", Status: session.Active, Pool: "edit", ExpiresAt: now.Add(24 * time.Hour), LastHuman: now}
+		if err := store.Create(f.Context(), s); err != nil {
+			f.Fatal(err)
+		}
+		l := registry.Acquire(&s)
+		l.SetBackend(session.Backend{Phase: session.PhaseReady, Target: session.Target{TaskID: addr, Addr: addr}})
+		f.Cleanup(l.Release)
+	}
+	look, err := page.New(page.Options{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	log, err := accesslog.New(io.Discard, accesslog.Options{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		f.Fatal(err)
+	}
+	table, err := route.NewTable([]route.Rule{
+		sessionRule(route.Session{}),
+		{Default: true, Action: &route.FixedResponse{StatusCode: 404}},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	h, err = New(Options{
+		Routes: table, Registry: registry, Backends: &backends{err: errors.New("not asked for")}, Toucher: touches, AccessLog: log,
+		Sessions: session.NewManager(session.ManagerOptions{Store: store, Registry: registry, Extender: touches, Backends: &backends{}}),
+		Pages:    warming.New(look, warming.Options{}), Problems: problem.NewPages(look), Sockets: socket.New(socket.Options{}),
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	asked = &sites{}
+	h.exchanges.New = func() any {
+		x := newExchange(h)
+		x.reverse.Transport = asked
+		return x
+	}
+	return h, asked
+}
+
+// FuzzChain gives the handler whatever net/http lets through: nothing panics, no
+// answer is an error of our own, and no request reaches a session that its path
+// does not name, or takes more of its path along than lies below the prefix.
+func FuzzChain(f *testing.F) {
+	for _, head := range []string{
+		"GET /session/a/ HTTP/1.1\r\nHost: w",
+		"POST /session/a/x?y HTTP/1.1\r\nHost: w\r\nContent-Length: 5",
+		"POST /session/b/x HTTP/1.1\r\nHost: w\r\nTransfer-Encoding: chunked",
+		"GET /session/a/../b/x HTTP/1.1\r\nHost: w",
+		"GET /session/a%2f..%2fb/x HTTP/1.1\r\nHost: w",
+		"GET //session/a/x HTTP/1.1\r\nHost: w",
+		"GET http://w/session/b/x HTTP/1.1\r\nHost: v\r\nReferer: http://w/session/a/",
+		"GET /x HTTP/1.1\r\nHost: w\r\nReferer: http://w/session/a/y\r\nCookie: session=b",
+		"GET /session/a/.warmgate/status HTTP/1.1\r\nHost: w",
+		"POST /session/a/.warmgate/wake HTTP/1.1\r\nHost: w\r\nContent-Length: 5",
+		"GET /session/a/x HTTP/1.1\r\nHost: w\r\nX-Forwarded-For: 1.1.1.1, [::1]:2\r\nOrigin: null\r\nRange: bytes=0-1",
+		"OPTIONS /session/b/x HTTP/1.0\r\nX-Forwarded-Host: \xff",
+	} {
+		f.Add(head, "5\r\nhello\r\n0\r\n\r\n")
+	}
+	h, asked := fuzzHandler(f)
+	f.Fuzz(func(t *testing.T, head, body string) {
+		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(head + "\r\n\r\n" + body)))
+		if err != nil || isUpgrade(r) {
+			return // sockets have tests of their own
+		}
+		r.RemoteAddr = "192.0.2.1:1"
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond) // an event stream does not end
+		defer cancel()
+		*asked = sites{}
+		path := r.URL.EscapedPath()
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r.WithContext(ctx))
+		if w.Code >= 500 && w.Code != 502 && w.Code != 503 && w.Code != 504 {
+			t.Errorf("answer = %d %s", w.Code, w.Body)
+		}
+		want := map[string]string{"site-a:1": "/session/a", "site-b:1": "/session/b"}[asked.addr] + asked.path
+		if asked.addr != "" && path != want {
+			t.Errorf("%q went to %s as %q", path, asked.addr, asked.path)
+		}
+	})
+}
