@@ -1,6 +1,10 @@
 package proxy
 
-import "github.com/webordinary/warmgate/session"
+import (
+	"net/http"
+
+	"github.com/webordinary/warmgate/session"
+)
 
 // answer is what a request gets while its session has no ready target.
 type answer int
@@ -50,7 +54,7 @@ func decide(c class, phase session.Phase, method string, retry bool) decision {
 	switch {
 	case phase == session.PhaseEnded:
 		return decision{answer: answerGone}
-	case c == classPassive && method == "OPTIONS":
+	case c == classPassive && method == http.MethodOptions:
 		return decision{answer: answerUnavailable} // a preflight cannot use a card
 	case c == classPassive:
 		return decision{answer: answerCard}
@@ -58,7 +62,7 @@ func decide(c class, phase session.Phase, method string, retry bool) decision {
 		return decision{answer: answerFailed}
 	}
 	wake := phase == session.PhaseAsleep || phase == session.PhaseFailed
-	if c == classNavigation {
+	if c == classNavigation && method == http.MethodGet {
 		return decision{wake: wake, answer: answerPage}
 	}
 	return decision{wake: wake, answer: answerHold}

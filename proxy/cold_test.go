@@ -25,6 +25,8 @@ func TestDecide(t *testing.T) {
 		{classNavigation, warming, "GET", true, decision{false, answerPage}},
 		{classNavigation, failed, "GET", false, decision{false, answerFailed}},
 		{classNavigation, failed, "GET", true, decision{true, answerPage}},
+		{classNavigation, asleep, "POST", true, decision{true, answerHold}}, // its body is not lost
+
 		{classNavigation, ended, "GET", true, decision{false, answerGone}},
 
 		{classFetch, asleep, "GET", true, decision{true, answerHold}},

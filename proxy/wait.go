@@ -110,7 +110,7 @@ func (x *exchange) waitOrPage(until time.Time) (ready bool) {
 func (x *exchange) hold(deadline time.Time) (ready bool) {
 	if err := x.h.holds.enter(x.live, x.origin.client); err != nil {
 		x.h.metrics.refused.WithLabelValues("holds").Inc()
-		x.fail(err)
+		x.notHeld(err)
 		return false
 	}
 	ctx, stop := x.clientContext()
@@ -125,7 +125,7 @@ func (x *exchange) hold(deadline time.Time) (ready bool) {
 	case gone:
 		x.line.clientGone()
 	case !settled:
-		x.fail(&session.RefusedError{What: "the session is still starting (" + string(b.Phase) + ")", RetryAfter: defaultRetryAfter})
+		x.notHeld(&session.RefusedError{What: "the session is still starting (" + string(b.Phase) + ")", RetryAfter: defaultRetryAfter})
 	case b.Phase == session.PhaseReady:
 		return true
 	case b.Phase == session.PhaseFailed:
@@ -136,6 +136,18 @@ func (x *exchange) hold(deadline time.Time) (ready bool) {
 		x.fail(&session.RefusedError{What: "the session has gone to sleep again", RetryAfter: defaultRetryAfter})
 	}
 	return false
+}
+
+// notHeld answers a request that cannot wait, or not longer. A person who sent a
+// form sees how far the start is, and that the form was not delivered.
+func (x *exchange) notHeld(err error) {
+	if x.class != classNavigation {
+		x.fail(err)
+		return
+	}
+	x.line.reason(err)
+	b, _ := x.live.Backend()
+	x.warmingPage(b)
 }
 
 // startFailed answers with the failure of b.

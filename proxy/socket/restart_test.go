@@ -89,7 +89,11 @@ func TestDevServerDoesNotComeBack(t *testing.T) {
 	old.Close()
 	c := r.dial("vite-hmr")
 	next(t, c)
-	receive(t, r.onlySocket().upstreamDone, "the questions to end")
+	s := r.onlySocket()
+	s.mu.Lock() // it may be opening still
+	done := s.upstreamDone
+	s.mu.Unlock()
+	receive(t, done, "the questions to end")
 	r.awaitParked(1)
 	r.phase(session.PhaseAsleep)
 	r.serve("t2", upstreamSocket(echo))
