@@ -90,9 +90,13 @@ func TestDevServerDoesNotComeBack(t *testing.T) {
 	c := r.dial("vite-hmr")
 	next(t, c)
 	s := r.onlySocket()
-	s.mu.Lock() // it may be opening still
-	done := s.upstreamDone
-	s.mu.Unlock()
+	var done chan struct{}
+	eventually(t, "the socket to be open", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		done = s.upstreamDone
+		return done != nil
+	})
 	receive(t, done, "the questions to end")
 	r.awaitParked(1)
 	r.phase(session.PhaseAsleep)
