@@ -11,7 +11,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-go test-browser check lint vulnerabilities bench fuzz fmt clean
+.PHONY: help run build test test-go test-browser check lint vulnerabilities bench fuzz fmt clean dynamodb-local
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,16 @@ fmt: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT) ## Format the code
 
 clean: ## Remove what was built; sessions in .warmgate stay
 	rm -rf bin .cache test/out $(DEMO)/node_modules $(DEMO)/.astro $(FIXTURE)/node_modules
+
+# DynamoDB Local, the vendor's stand-in, for the tests of session/dynamo. Without it they are skipped.
+DYNAMODB_LOCAL := .cache/dynamodb-local
+
+dynamodb-local: $(DYNAMODB_LOCAL)/.stamp ## Fetch DynamoDB Local (needs Maven, and Java 17 to run)
+
+$(DYNAMODB_LOCAL)/.stamp: session/dynamo/dynamotest/pom.xml
+	rm -rf $(DYNAMODB_LOCAL)
+	mvn -B -q -f $< dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(DYNAMODB_LOCAL)/lib
+	@touch $@
 
 # A tool's version is in its file's name, so that a new pin is a new file.
 $(TOOLS)/golangci-lint-$(GOLANGCI_LINT):

@@ -170,9 +170,9 @@ func testUpdateErrors(t *testing.T, st Store) {
 
 // testUpdateEqualsApply: whatever the store makes of a Change, it does what
 // Change.Apply does, with the same kind of error.
-func testUpdateEqualsApply(t *testing.T, st Store) {
+func (o Options) testUpdateEqualsApply(t *testing.T, st Store) {
 	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test that can be repeated
-	for i := range 60 {
+	for i := range o.count(60) {
 		id := numbered("random", i)
 		want := sample(id)
 		mustCreate(t, st, want)
