@@ -14,7 +14,7 @@ func (a *app) serveCommand() *cobra.Command {
 		Long: `serve listens on three addresses: the public one for browsers, the health one for
 a load balancer's checks, and the admin one for the management API, the status
 page and metrics. SIGINT or SIGTERM ends it in order: what is under way is
-finished first. A second one ends it at once.
+finished first. A second one, a second later or more, ends it at once.
 
 Without a configuration there is one rule: /session/ID/ is served by astro dev,
 run in the folder sites/CLIENT below the working folder.`,

@@ -10,14 +10,22 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 // version is set by the linker.
 var version = "unknown"
 
+// echo is how long after the first signal another one means the same: Ctrl-C
+// reaches a whole process group, and wrappers pass on what they get.
+const echo = time.Second
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	context.AfterFunc(ctx, func() {
+		time.Sleep(echo)
+		stop() // a second signal ends the process at once
+	})
 	err := run(ctx, os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr)
 	os.Exit(exitCode(os.Stderr, err))
 }

@@ -180,6 +180,9 @@ const sitePort = "TEST_SITE_PORT"
 // TestMain finds goroutines that a server has left behind. As a child of the
 // process driver the test binary is a site.
 func TestMain(m *testing.M) {
+	if os.Getenv(asMain) != "" {
+		main()
+	}
 	if port := os.Getenv(sitePort); port != "" {
 		beSite(port)
 	}
