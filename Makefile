@@ -7,14 +7,15 @@ GOVULNCHECK   := v1.9.0
 TOOLS   := $(CURDIR)/.cache/bin
 DEMO    := deploy/local/sites/demo
 FIXTURE := test/e2e/fixture
+NEWEST  := test/e2e/newest
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-go test-browser check lint vulnerabilities bench fuzz fmt clean dynamodb-local
+.PHONY: help run build test test-go test-browser test-browser-newest check lint vulnerabilities bench fuzz fmt clean dynamodb-local
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## Start the demo at http://localhost:8080/session/demo/
 	@deploy/local/node-check
@@ -36,6 +37,13 @@ test-browser: build ## Run the end-to-end tests in a real browser
 	else \
 		[ "$$CI" != true ]; \
 	fi
+
+# Five minutes, hence no part of `make test`. The pages and the demo do not depend on the site's Astro.
+test-browser-newest: build ## Run those that depend on Astro with the newest one, on a Node from npm (Linux x64)
+	@test/e2e/tools-check
+	@$(MAKE) --no-print-directory $(NEWEST)/node_modules/.stamp
+	WARMGATE_E2E_PACKAGES=$(notdir $(NEWEST)) $(GO) test -race -count=1 -timeout=15m -tags=e2e -v \
+		-skip='^(TestOurPages|TestDemo)$$' ./test/e2e
 
 check: lint vulnerabilities ## Check format, vet, lint, dependency direction, vulnerabilities
 
@@ -60,7 +68,7 @@ fmt: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT) ## Format the code
 	$< fmt
 
 clean: ## Remove what was built; sessions in .warmgate stay
-	rm -rf bin .cache test/out $(DEMO)/node_modules $(DEMO)/.astro $(FIXTURE)/node_modules
+	rm -rf bin .cache test/out $(DEMO)/node_modules $(DEMO)/.astro $(FIXTURE)/node_modules $(NEWEST)/node_modules
 
 # DynamoDB Local, the vendor's stand-in, for the tests of session/dynamo. Without it they are skipped.
 DYNAMODB_LOCAL := .cache/dynamodb-local
