@@ -45,15 +45,16 @@ func main() {
 // scenario is a path and how it is asked for.
 type scenario struct {
 	name, path  string
+	rewritten   bool // path mode has work to do that a bare proxy does not do: the budgets are not for it
 	rate        int // requests a second; 0 as fast as they are answered
 	concurrency int
 	share       int // of the requests, in percent
 }
 
 var scenarios = []scenario{
-	{"1 KiB, 64 connections, closed loop", "/1k", 0, 64, 100},
-	{"1 KiB, 64 connections, 1,500/s", "/1k", 1500, 64, 30},
-	{"8 KiB HTML page (path mode rewrites it), closed loop", "/page", 0, 64, 30},
+	{"1 KiB, 64 connections, closed loop", "/1k", false, 0, 64, 100},
+	{"1 KiB, 64 connections, 1,500/s", "/1k", false, 1500, 64, 30},
+	{"8 KiB HTML page (path mode rewrites it), closed loop", "/page", true, 0, 64, 30},
 }
 
 // compare runs all scenarios and prints the table.
@@ -96,9 +97,13 @@ func (b *testbed) compareOne(ctx context.Context, s scenario, rounds, requests i
 		bare, ours := results[0][i+1], results[1][i+1]
 		ratios[i] = sample{cpu: time.Duration(float64(ours.cpu) / float64(bare.cpu) * 1e9), allocations: ours.allocations - bare.allocations}
 	}
-	fmt.Printf("  ratio      %s x CPU (budget <= 1.10, good <= 0.90)  %s allocations more (budget <= +12)\n\n",
-		spread(ratios, func(m sample) float64 { return m.cpu.Seconds() }),
-		spread(ratios, func(m sample) float64 { return m.allocations }))
+	cpuBudget, allocationBudget := " (budget <= 1.10, good <= 0.90)", " (budget <= +12, good <= 0)"
+	if s.rewritten {
+		cpuBudget, allocationBudget = "", ""
+	}
+	fmt.Printf("  ratio      %s x CPU%s  %s allocations more%s\n\n",
+		spread(ratios, func(m sample) float64 { return m.cpu.Seconds() }), cpuBudget,
+		spread(ratios, func(m sample) float64 { return m.allocations }), allocationBudget)
 	return nil
 }
 
