@@ -15,6 +15,19 @@ const (
 	longestPause = 30 * time.Second
 )
 
+// respite is how long ECS is left alone after errors in a row.
+type respite struct {
+	length time.Duration
+	until  time.Time
+}
+
+func (r *respite) begin() {
+	r.length = min(max(2*r.length, briskPace), longestPause)
+	r.until = time.Now().Add(r.length)
+}
+
+func (r *respite) over() bool { return !time.Now().Before(r.until) }
+
 // poller has ECS asked again and again, never twice at once.
 type poller struct {
 	// ask brings the view up to date; thorough means: look for tasks of others, too.
@@ -27,8 +40,7 @@ type poller struct {
 	lane  chan struct{} // held while asking; guards what follows
 	asked time.Time     // when the last thorough asking began that went well
 	err   error         // of the last asking
-	pause time.Duration // after it
-	retry time.Time     // when its pause is over
+	rest  respite       // after it
 
 	cancel  context.CancelFunc
 	running sync.WaitGroup
@@ -108,7 +120,7 @@ func (p *poller) turn(ctx context.Context, f func() error) error {
 // once asks, unless ECS is left alone. The lane is held.
 func (p *poller) once(ctx context.Context, thorough bool) error {
 	began := time.Now()
-	if began.Before(p.retry) {
+	if !p.rest.over() {
 		return p.err
 	}
 	err := p.ask(ctx, thorough)
@@ -116,14 +128,13 @@ func (p *poller) once(ctx context.Context, thorough bool) error {
 		return ctx.Err() // says nothing of ECS
 	}
 	if err != nil {
-		p.pause = min(max(2*p.pause, briskPace), longestPause)
-		p.retry = time.Now().Add(p.pause)
-		p.log.WarnContext(ctx, "cannot ask ECS; what runs goes on", "error", err, "retry_in", p.pause)
+		p.rest.begin()
+		p.log.WarnContext(ctx, "cannot ask ECS; what runs goes on", "error", err, "retry_in", p.rest.length)
 	} else {
 		if p.err != nil {
 			p.log.InfoContext(ctx, "ECS answers again")
 		}
-		p.pause, p.retry = 0, time.Time{}
+		p.rest = respite{}
 		if thorough {
 			p.asked = began
 		}

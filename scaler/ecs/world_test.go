@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/webordinary/warmgate/scaler"
 	"github.com/webordinary/warmgate/scaler/drivertest"
 	"github.com/webordinary/warmgate/scaler/ecs/ecstest"
+	"github.com/webordinary/warmgate/session"
 )
 
 func TestMain(m *testing.M) {
@@ -123,4 +125,55 @@ func await(t *testing.T, d scaler.Driver, id string, want scaler.TaskState) scal
 	}
 	t.Fatalf("task %s is %q, want %q (%s)", id, last.State, want, last.Cause)
 	return last
+}
+
+// memory keeps records as a store does.
+type memory struct {
+	mu      sync.Mutex
+	records map[string]session.Record
+}
+
+func (m *memory) Record(_ context.Context, key string) (session.Record, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, ok := m.records[key]
+	if !ok {
+		return session.Record{}, session.ErrNotFound
+	}
+	return r, nil
+}
+
+func (m *memory) PutRecord(_ context.Context, key string, value []byte, version int64) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.records == nil {
+		m.records = make(map[string]session.Record)
+	}
+	if m.records[key].Version != version {
+		return 0, session.ErrConflict
+	}
+	m.records[key] = session.Record{Value: value, Version: version + 1}
+	return version + 1, nil
+}
+
+const testService = "edit-service"
+
+func serviceOptions(c *Client, records session.Records) ServiceOptions {
+	return ServiceOptions{
+		Client: c, Records: records, Pool: testPool, Key: "edit", Cluster: testCluster, Service: testService, Port: testPort,
+	}
+}
+
+// openService returns a driver that is recovered, and closed with the test.
+func openService(t *testing.T, o ServiceOptions) *ServiceDriver {
+	t.Helper()
+	d, err := NewServiceDriver(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Recover(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closeDriver(t, d) })
+	return d
 }
