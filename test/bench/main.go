@@ -46,7 +46,7 @@ func main() {
 type scenario struct {
 	name, path  string
 	rewritten   bool // path mode has work to do that a bare proxy does not do: the budgets are not for it
-	rate        int // requests a second; 0 as fast as they are answered
+	rate        int  // requests a second; 0 as fast as they are answered
 	concurrency int
 	share       int // of the requests, in percent
 }
