@@ -248,6 +248,17 @@ func TestStatusForPeople(t *testing.T) {
 	}
 }
 
+func TestEndedSessionHasNoEndToCome(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[string]bool{"active": true, "inactive": true, "draining": false, "expired": false} {
+		url, _ := fakeAPI(t, 200, `{"sessionId": "demo", "status": "`+status+`", "ttl": 4102444800}`)
+		stdout, _, _ := runIn(t, nil, "session", "end", "demo", "--admin-url", url, "--token-file", tokenFile(t))
+		if got := strings.Contains(stdout, "ends"); got != want {
+			t.Errorf("%s: tells when it ends: %t, want %t\n%s", status, got, want, stdout)
+		}
+	}
+}
+
 func TestToken(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "deep", "token")

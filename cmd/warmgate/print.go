@@ -47,6 +47,14 @@ type sessionView struct {
 	Log []string `json:"log"`
 }
 
+// ends is when it is over; "" if it is.
+func (s *sessionView) ends() string {
+	if s.Status == "draining" || s.Status == "expired" {
+		return ""
+	}
+	return moment(time.Unix(s.TTL, 0), fromNow)
+}
+
 type printFunc func(w io.Writer, s *sessionView)
 
 // printChange prints the answer to a call that changed s.
@@ -57,7 +65,7 @@ func printChange(w io.Writer, s *sessionView) {
 	t.fact("status", s.Status)
 	t.fact("cause", s.Cause)
 	t.fact("preview", s.PreviewURL)
-	t.fact("ends", moment(time.Unix(s.TTL, 0), fromNow))
+	t.fact("ends", s.ends())
 }
 
 // printStatus prints everything about s.
@@ -83,7 +91,7 @@ func printStatus(w io.Writer, s *sessionView) {
 	}
 	t.fact("last activity", moment(s.LastActivityAt, ago)+" ("+s.LastKind+")")
 	t.fact("sleeps", moment(s.SleepAt, fromNow))
-	t.fact("ends", moment(time.Unix(s.TTL, 0), fromNow))
+	t.fact("ends", s.ends())
 	t.fact("created", moment(s.CreatedAt, ago))
 	t.fact("log", strings.Join(s.Log, "\n\t"))
 }
