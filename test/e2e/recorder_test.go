@@ -103,16 +103,24 @@ func (r *recorder) socketEvent(ev any) {
 	case *network.EventWebSocketCreated:
 		r.sockets[ev.RequestID] = &socket{url: ev.URL}
 	case *network.EventWebSocketHandshakeResponseReceived:
-		r.sockets[ev.RequestID].status = ev.Response.Status
+		r.socket(ev.RequestID).status = ev.Response.Status
 	case *network.EventWebSocketFrameReceived:
-		s := r.sockets[ev.RequestID]
+		s := r.socket(ev.RequestID)
 		s.received = append(s.received, string(ev.Response.PayloadData))
 	case *network.EventWebSocketFrameSent:
-		s := r.sockets[ev.RequestID]
+		s := r.socket(ev.RequestID)
 		s.sent = append(s.sent, string(ev.Response.PayloadData))
 	case *network.EventWebSocketClosed:
-		r.sockets[ev.RequestID].closed = true
+		r.socket(ev.RequestID).closed = true
 	}
+}
+
+// socket returns a socket that is known, or one that nobody looks at: that of a page left before forget.
+func (r *recorder) socket(id network.RequestID) *socket {
+	if s := r.sockets[id]; s != nil {
+		return s
+	}
+	return &socket{}
 }
 
 func (r *recorder) say(level, text string) {
