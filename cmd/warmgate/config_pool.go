@@ -5,9 +5,9 @@ import "time"
 // PoolConfig is an entry of pools.
 type PoolConfig struct {
 	Key          string        `yaml:"key" doc:"Template that tells which sessions share tasks: plain text for one pool, {client} for a pool for each client, {session} for a task for each session. Empty: the pool's name."`
-	Driver       string        `yaml:"driver" doc:"What starts and stops tasks: process (child processes on this machine) or static (fixed addresses). The ecs drivers are not in this build."`
+	Driver       string        `yaml:"driver" doc:"What starts and stops tasks: process (child processes on this machine), static (fixed addresses), ecs-task (a Fargate task each, docs/ecs.md) or ecs-service (the desired count of ECS services that exist)."`
 	Port         int           `yaml:"port" doc:"Number by which routes may name the tasks' main port."`
-	Ports        []int         `yaml:"ports" doc:"Numbers of the tasks' further ports, which routes may name. A process gets a free port for each that its command or env holds as {port:NUMBER}; a static task has them on its own host."`
+	Ports        []int         `yaml:"ports" doc:"Numbers of the tasks' further ports, which routes may name. A process gets a free port for each that its command or env holds as {port:NUMBER}; a static or an ECS task has them on its own host."`
 	Steps        map[int]int   `yaml:"steps" doc:"Number of tasks by number of awake sessions, for example { 1: 1, 3: 3 }, where the key lets sessions share tasks. Empty: one task from the first session on."`
 	Cooldown     time.Duration `yaml:"cooldown" doc:"How long there must be too many tasks before one is stopped, where sessions share tasks."`
 	MaxTasks     int           `yaml:"max_tasks" doc:"Hard ceiling of the pool's tasks."`
@@ -16,6 +16,7 @@ type PoolConfig struct {
 
 	Process *ProcessConfig    `yaml:"process,omitempty" doc:"Settings of the driver process. In dir, command, env and log_file stand {client}, {session} and {task} for their values; in command and env also {port}, {port:8080} (the free port for the pool's port 8080), {port:NAME} (one more free port) and {base} (the path below which the site is served)."`
 	Static  *StaticPoolConfig `yaml:"static,omitempty" doc:"Settings of the driver static."`
+	ECS     *ECSConfig        `yaml:"ecs,omitempty" doc:"Settings of the drivers ecs-task and ecs-service."`
 }
 
 // ProbeConfig is the section probe of a pool.
@@ -80,6 +81,9 @@ func (p *PoolConfig) fillDefaults(name string) {
 	setDefault(&p.MaxTasks, 20)
 	setDefault(&p.StartTimeout, 120*time.Second)
 	setDefault(&p.Probe.Path, "{base}")
+	if p.usesECS() && p.ECS == nil {
+		p.ECS = &ECSConfig{}
+	}
 	if p.Driver == driverProcess {
 		if p.Process == nil {
 			p.Process = &ProcessConfig{}
@@ -90,6 +94,9 @@ func (p *PoolConfig) fillDefaults(name string) {
 		setDefault(&p.Process.StopTimeout, 10*time.Second)
 	}
 }
+
+// usesECS reports whether the pool's tasks run on ECS.
+func (p *PoolConfig) usesECS() bool { return p.Driver == driverECSTask || p.Driver == driverECSService }
 
 func setDefault[T comparable](v *T, or T) {
 	var zero T

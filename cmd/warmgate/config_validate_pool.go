@@ -29,16 +29,33 @@ func (c *Config) checkPools(m *mistakes) {
 		case driverStatic:
 			p.checkStatic(path, m)
 		case driverECSService, driverECSTask:
-			m.add(path+".driver", "%s is not in this build; process and static are", p.Driver)
+			p.checkECS(name, path, m)
 		default:
-			m.oneOf(path+".driver", p.Driver, driverProcess, driverStatic)
+			m.oneOf(path+".driver", p.Driver, driverProcess, driverStatic, driverECSTask, driverECSService)
 		}
+		p.checkSections(path, m)
 		for _, err := range joined(c.scalerPool(name, nil).Validate()) {
 			// The missing driver is on purpose; check has told of negative limits.
 			invalid, ok := errors.AsType[*session.InvalidError](err)
 			if ok && invalid.Field != "driver" && invalid.Field != "pool" {
 				m.add(path+"."+invalid.Field, "%s", invalid.Reason)
 			}
+		}
+	}
+}
+
+// checkSections: no settings of another driver.
+func (p *PoolConfig) checkSections(path string, m *mistakes) {
+	for _, s := range []struct {
+		name    string
+		is, has bool
+	}{
+		{driverProcess, p.Driver == driverProcess, p.Process != nil},
+		{driverStatic, p.Driver == driverStatic, p.Static != nil},
+		{"ecs", p.usesECS(), p.ECS != nil},
+	} {
+		if s.has && !s.is {
+			m.add(path+"."+s.name, "belongs to the driver %s; this pool's is %s", s.name, p.Driver)
 		}
 	}
 }
@@ -75,9 +92,6 @@ func checkPort(path string, port int, m *mistakes) {
 // checkProcess: what the driver says, and: a task is shared by the sessions of
 // one key, so a template that tells them apart needs a key that does so, too.
 func (p *PoolConfig) checkProcess(path string, m *mistakes) {
-	if p.Static != nil {
-		m.add(path+".static", "belongs to the driver static; this pool's is process")
-	}
 	_, err := process.New(p.processOptions("unused", slog.New(slog.DiscardHandler)))
 	m.addInvalid(path+".process.", err)
 	if p.Process.Dir == "" {
@@ -106,9 +120,6 @@ func (p *PoolConfig) checkKeyed(path, template string, m *mistakes) {
 }
 
 func (p *PoolConfig) checkStatic(path string, m *mistakes) {
-	if p.Process != nil {
-		m.add(path+".process", "belongs to the driver process; this pool's is static")
-	}
 	_, err := static.New(p.staticOptions())
 	m.addInvalid(path+".static.", err)
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,8 +23,6 @@ import (
 	"github.com/webordinary/warmgate/proxy/upstream"
 	"github.com/webordinary/warmgate/proxy/warming"
 	"github.com/webordinary/warmgate/scaler"
-	"github.com/webordinary/warmgate/scaler/process"
-	"github.com/webordinary/warmgate/scaler/static"
 	"github.com/webordinary/warmgate/session"
 	"github.com/webordinary/warmgate/session/bolt"
 	"github.com/webordinary/warmgate/session/cache"
@@ -104,7 +101,7 @@ func wire(c *Config, store *bolt.Store, token string, stdout io.Writer, logger *
 	p.extender = cache.NewExtender(cached, c.clocks(), cache.ExtenderOptions{Registerer: metrics, Logger: logger})
 
 	// Tasks.
-	pools, err := c.scalerPools(logger)
+	pools, err := c.scalerPools(store, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -186,28 +183,6 @@ func (p *parts) wireProxy(
 		Metrics:   p.metrics, Logger: p.logger,
 	})
 	return err
-}
-
-// scalerPools makes the pools, each with a driver of its own.
-func (c *Config) scalerPools(logger *slog.Logger) ([]scaler.Pool, error) {
-	var list []scaler.Pool
-	for _, name := range c.poolNames() {
-		driver, err := c.driver(name, logger)
-		if err != nil {
-			return nil, fmt.Errorf("pools.%s: %w", name, err)
-		}
-		list = append(list, c.scalerPool(name, driver))
-	}
-	return list, nil
-}
-
-func (c *Config) driver(name string, logger *slog.Logger) (scaler.Driver, error) {
-	p := c.Pools[name]
-	if p.Driver == driverStatic {
-		return static.New(p.staticOptions())
-	}
-	stateDir := filepath.Join(filepath.Dir(c.Store.Path), "processes", name)
-	return process.New(p.processOptions(stateDir, logger.With("pool", name)))
 }
 
 // run runs everything until ctx ends or a part fails, and then stops it in order.
