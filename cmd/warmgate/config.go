@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/webordinary/warmgate/session"
+	"github.com/webordinary/warmgate/session/dynamo"
 )
 
 // envPrefix begins the name of every environment variable of the configuration.
@@ -46,8 +47,29 @@ type AdminConfig struct {
 
 // StoreConfig is the section store.
 type StoreConfig struct {
-	Kind string `yaml:"kind" env:"KIND" doc:"bolt: a file, for one machine. (dynamodb is not in this build.)"`
-	Path string `yaml:"path" env:"PATH" doc:"The file of the store."`
+	Kind         string `yaml:"kind" env:"KIND" doc:"bolt: a file, for one machine. dynamodb: two tables on AWS, for any number of replicas (docs/dynamodb.md)."`
+	Path         string `yaml:"path" env:"PATH" doc:"bolt: the file."`
+	Table        string `yaml:"table" env:"TABLE" doc:"dynamodb: the table of sessions."`
+	ControlTable string `yaml:"control_table" env:"CONTROL_TABLE" doc:"dynamodb: the table of everything else that replicas share."`
+	Region       string `yaml:"region" env:"REGION" doc:"dynamodb: the region; empty for the one of the AWS environment."`
+	Endpoint     string `yaml:"endpoint" env:"ENDPOINT" doc:"dynamodb: URL of the service, for a stand-in or a VPC endpoint; empty for the region's own."`
+
+	Attributes AttributesConfig `yaml:"attributes" envPrefix:"ATTRIBUTES_" doc:"Names of the attributes in the table of sessions, for one that other programs use, too. The id is in the table's partition key."`
+}
+
+// AttributesConfig is the section store.attributes.
+type AttributesConfig struct {
+	UserID         string `yaml:"user_id" env:"USER_ID" doc:"The user."`
+	ClientID       string `yaml:"client_id" env:"CLIENT_ID" doc:"The client."`
+	ThreadID       string `yaml:"thread_id" env:"THREAD_ID" doc:"The conversation."`
+	Status         string `yaml:"status" env:"STATUS" doc:"The status."`
+	TTL            string `yaml:"ttl" env:"TTL" doc:"When the session is over, in epoch seconds."`
+	CreatedAt      string `yaml:"created_at" env:"CREATED_AT" doc:"When it was made, in epoch milliseconds."`
+	LastActivity   string `yaml:"last_activity" env:"LAST_ACTIVITY" doc:"Its last activity, in epoch milliseconds."`
+	LastActivityAt string `yaml:"last_activity_at" env:"LAST_ACTIVITY_AT" doc:"The same once more; written only if an index sorts by it."`
+	TaskID         string `yaml:"task_id" env:"TASK_ID" doc:"Its task, for others to see."`
+	Address        string `yaml:"address" env:"ADDRESS" doc:"The task's IP address, for others to see."`
+	Metadata       string `yaml:"metadata" env:"METADATA" doc:"The caller's own object."`
 }
 
 // SessionsConfig is the section sessions.
@@ -129,7 +151,11 @@ func DefaultConfig() *Config {
 		Listen: net.JoinHostPort("127.0.0.1", "8080"),
 		Health: HealthConfig{Listen: net.JoinHostPort("127.0.0.1", "8081")},
 		Admin:  AdminConfig{Listen: net.JoinHostPort("127.0.0.1", "9090"), TokenFile: ".warmgate/token"},
-		Store:  StoreConfig{Kind: storeBolt, Path: ".warmgate/sessions.db"},
+		Store: StoreConfig{
+			Kind: storeBolt, Path: ".warmgate/sessions.db",
+			Table: "warmgate-sessions", ControlTable: "warmgate",
+			Attributes: AttributesConfig(dynamo.Attributes{}.WithDefaults()),
+		},
 		Sessions: SessionsConfig{
 			TTL: 30 * time.Minute, IdleTimeout: 5 * time.Minute, TouchInterval: 30 * time.Second,
 			PresenceLimit: 15 * time.Minute, AwakeLimit: 12 * time.Hour, OnIdle: onIdleSleep, Gone: goneNotFound,

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -167,11 +168,46 @@ func (c *Config) checkStore(m *mistakes) {
 			m.add("store.path", "is empty")
 		}
 	case storeDynamoDB:
-		m.add("store.kind", "dynamodb is not in this build; bolt is")
+		c.checkTables(m)
 	default:
-		m.oneOf("store.kind", c.Store.Kind, storeBolt)
+		m.oneOf("store.kind", c.Store.Kind, storeBolt, storeDynamoDB)
 	}
 }
+
+// checkTables: two tables, and attributes that have a name each.
+func (c *Config) checkTables(m *mistakes) {
+	for _, t := range []struct{ path, name string }{
+		{"store.table", c.Store.Table}, {"store.control_table", c.Store.ControlTable},
+	} {
+		if !tableName.MatchString(t.name) {
+			m.add(t.path, "%q is no name of a table: 3 to 255 letters, digits, and _.-", t.name)
+		}
+	}
+	if c.Store.Table == c.Store.ControlTable {
+		m.add("store.control_table", "must be another table than store.table")
+	}
+	if e := c.Store.Endpoint; e != "" {
+		if u, err := url.Parse(e); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			m.add("store.endpoint", "%q is no URL such as http://localhost:8000", e)
+		}
+	}
+	used := map[string]string{}
+	for _, k := range configKeys(c, &PoolConfig{}, &RouteConfig{}) {
+		if k.parent() != "store.attributes" {
+			continue
+		}
+		name := k.Value.String()
+		if name == "" {
+			m.add(k.Path, "is empty")
+		} else if other, ok := used[name]; ok {
+			m.add(k.Path, "%q is %s already", name, other)
+		}
+		used[name] = k.Path
+	}
+}
+
+// tableName is what DynamoDB accepts.
+var tableName = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,255}$`)
 
 func (c *Config) checkSessions(m *mistakes) {
 	m.oneOf("sessions.on_idle", c.Sessions.OnIdle, onIdleSleep, onIdleEnd)

@@ -24,14 +24,13 @@ import (
 	"github.com/webordinary/warmgate/proxy/warming"
 	"github.com/webordinary/warmgate/scaler"
 	"github.com/webordinary/warmgate/session"
-	"github.com/webordinary/warmgate/session/bolt"
 	"github.com/webordinary/warmgate/session/cache"
 )
 
 // serve wires the parts of a valid configuration together and runs them until
 // ctx ends or a listener fails.
 //
-//	public listener -> proxy --> session.Manager -> cache -> bolt
+//	public listener -> proxy --> session.Manager -> cache -> bolt or dynamo
 //	                     |              |
 //	                     |              `-> scaler -> drivers
 //	                     `-> warming, problem, socket, accesslog
@@ -56,9 +55,9 @@ func serve(ctx context.Context, c *Config, stdout, stderr io.Writer) error {
 	if made {
 		logger.Info("made the token of the management API", "file", c.Admin.TokenFile)
 	}
-	store, err := bolt.Open(bolt.Options{Path: c.Store.Path})
+	store, err := openStore(ctx, c, logger)
 	if err != nil {
-		return fmt.Errorf("store.path: %w", err)
+		return err
 	}
 	p, err := wire(c, store, token, stdout, logger)
 	if err != nil {
@@ -85,7 +84,7 @@ type parts struct {
 }
 
 // wire makes the parts and starts none of them.
-func wire(c *Config, store *bolt.Store, token string, stdout io.Writer, logger *slog.Logger) (*parts, error) {
+func wire(c *Config, store store, token string, stdout io.Writer, logger *slog.Logger) (*parts, error) {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),

@@ -22,40 +22,51 @@ const (
 const (
 	dataAttempts = 2
 	dataBackoff  = 50 * time.Millisecond
-	// dataConnections is how many idle connections are kept: as many as a burst
-	// of look-ups uses at once.
-	dataConnections = 128
 )
 
-func newDataClient(o Options) *dynamodb.Client {
-	return newClient(o, o.AttemptTimeout, dataAttempts, dataBackoff)
+// idleConnections is how many idle connections a client keeps: as many as a
+// burst of look-ups uses at once.
+const idleConnections = 128
+
+// dataClient returns the client of the calls that a request may wait for.
+func dataClient(o Options) (*dynamodb.Client, *http.Client) {
+	h := newHTTPClient(o.AttemptTimeout)
+	return newClient(o.Config, o.Endpoint, h, dataAttempts, dataBackoff), h
 }
 
-// NewControlClient returns a client for [CreateTable]: patient,
-// and of no use where a request waits.
+// controlClient returns the client of all other calls.
+func controlClient(config aws.Config, endpoint string) (*dynamodb.Client, *http.Client) {
+	h := newHTTPClient(controlAttemptTimeout)
+	return newClient(config, endpoint, h, controlAttempts, controlBackoff), h
+}
+
+// NewControlClient returns a client for [CreateTable]: patient, and of no use
+// where a request waits.
 func NewControlClient(config aws.Config, endpoint string) *dynamodb.Client {
-	return newClient(Options{Config: config, Endpoint: endpoint}, controlAttemptTimeout, controlAttempts, controlBackoff)
+	c, _ := controlClient(config, endpoint)
+	return c
 }
 
-// newClient returns a client with a connection pool of its own. The retryer is
-// made here so that no environment variable changes it.
-func newClient(o Options, attemptTimeout time.Duration, attempts int, backoff time.Duration) *dynamodb.Client {
-	transport := awshttp.NewBuildableClient().
-		WithTimeout(attemptTimeout).
-		WithDialerOptions(func(d *net.Dialer) { d.Timeout = attemptTimeout }).
-		WithTransportOptions(func(t *http.Transport) {
-			t.TLSHandshakeTimeout = attemptTimeout
-			t.MaxIdleConns = dataConnections
-			t.MaxIdleConnsPerHost = dataConnections
-		})
-	return dynamodb.NewFromConfig(o.Config, func(c *dynamodb.Options) {
-		c.HTTPClient = transport
+// newHTTPClient returns a client with a connection pool of its own, which ends
+// each attempt in time.
+func newHTTPClient(attemptTimeout time.Duration) *http.Client {
+	t := awshttp.NewBuildableClient().GetTransport()
+	t.DialContext = (&net.Dialer{Timeout: attemptTimeout, KeepAlive: 30 * time.Second}).DialContext
+	t.TLSHandshakeTimeout = attemptTimeout
+	t.MaxIdleConns, t.MaxIdleConnsPerHost = idleConnections, idleConnections
+	return &http.Client{Transport: t, Timeout: attemptTimeout}
+}
+
+// newClient makes the retryer here so that no environment variable changes it.
+func newClient(config aws.Config, endpoint string, h *http.Client, attempts int, backoff time.Duration) *dynamodb.Client {
+	return dynamodb.NewFromConfig(config, func(c *dynamodb.Options) {
+		c.HTTPClient = h
 		c.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
 			r.MaxAttempts = attempts
 			r.MaxBackoff = backoff
 		})
-		if o.Endpoint != "" {
-			c.BaseEndpoint = aws.String(o.Endpoint)
+		if endpoint != "" {
+			c.BaseEndpoint = aws.String(endpoint)
 		}
 	})
 }

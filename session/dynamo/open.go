@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -30,14 +31,16 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{
 		encoding: encoding{names: o.Attributes, ttl: o.TTL},
 		table:    o.Table, controlTable: o.ControlTable, timeout: o.Timeout, logger: o.Logger,
-		data: newDataClient(o), control: NewControlClient(o.Config, o.Endpoint),
 	}
+	data, dataConnections := dataClient(o)
+	control, controlConnections := controlClient(o.Config, o.Endpoint)
+	s.data, s.control, s.connections = data, control, []*http.Client{dataConnections, controlConnections}
 	var err error
 	if s.users, err = lru.New[session.ID, string](knownUsers); err != nil {
 		return nil, err
 	}
 	if err := s.learnPatiently(ctx, o.Patience); err != nil {
-		return nil, fmt.Errorf("open the DynamoDB tables: %w", err)
+		return nil, errors.Join(fmt.Errorf("open the DynamoDB tables: %w", err), s.Close())
 	}
 	for _, list := range []struct {
 		index index

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -23,6 +24,7 @@ type Store struct {
 
 	// data makes the calls that requests may wait for, control all others.
 	data, control *dynamodb.Client
+	connections   []*http.Client
 	// users has the sort keys of sessions seen lately, if the table has one.
 	users *lru.Cache[session.ID, string]
 }
@@ -34,6 +36,14 @@ var (
 
 // knownUsers bounds Store.users; one takes about 150 bytes.
 const knownUsers = 100_000
+
+// Close closes the idle connections. Calls after it open new ones.
+func (s *Store) Close() error {
+	for _, c := range s.connections {
+		c.CloseIdleConnections()
+	}
+	return nil
+}
 
 // Ping implements [session.Store]: it looks a session up that need not exist.
 func (s *Store) Ping(ctx context.Context) error {
