@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go/logging"
 )
 
 // The calls of the control path and those that move many items at once.
@@ -61,6 +62,7 @@ func newHTTPClient(attemptTimeout time.Duration) *http.Client {
 func newClient(config aws.Config, endpoint string, h *http.Client, attempts int, backoff time.Duration) *dynamodb.Client {
 	return dynamodb.NewFromConfig(config, func(c *dynamodb.Options) {
 		c.HTTPClient = h
+		c.Logger = logging.Nop{} // it would write past ours; what matters comes as an error
 		c.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
 			r.MaxAttempts = attempts
 			r.MaxBackoff = backoff

@@ -102,10 +102,29 @@ func CreateTable(ctx context.Context, c *dynamodb.Client, p Plan) (made bool, ou
 		TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: &p.TTL, Enabled: aws.Bool(true)},
 	})
 	outcomes = append(outcomes, Outcome{"delete expired items by " + p.TTL, err})
-	_, err = c.UpdateContinuousBackups(ctx, &dynamodb.UpdateContinuousBackupsInput{
-		TableName:                        &name,
-		PointInTimeRecoverySpecification: &types.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: aws.Bool(true)},
-	})
-	outcomes = append(outcomes, Outcome{"point-in-time recovery", err})
+	outcomes = append(outcomes, Outcome{"point-in-time recovery", enableRecovery(ctx, c, name)})
 	return true, outcomes, nil
+}
+
+// A new table is not ready for backups at once.
+const (
+	recoveryTries = 10
+	recoveryWait  = 3 * time.Second
+)
+
+func enableRecovery(ctx context.Context, c *dynamodb.Client, table string) error {
+	for try := 1; ; try++ {
+		_, err := c.UpdateContinuousBackups(ctx, &dynamodb.UpdateContinuousBackupsInput{
+			TableName:                        &table,
+			PointInTimeRecoverySpecification: &types.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: aws.Bool(true)},
+		})
+		if _, early := errors.AsType[*types.ContinuousBackupsUnavailableException](err); !early || try == recoveryTries {
+			return err
+		}
+		select {
+		case <-time.After(recoveryWait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
