@@ -89,21 +89,16 @@ func lost(err error) bool {
 	return found
 }
 
-// errorCode returns the service's own word for an error, "" if it is not the
-// service that speaks.
-func errorCode(err error) string {
-	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorFault() != smithy.FaultServer {
-		return api.ErrorCode()
+// permanent reports whether the service refuses to answer for a reason that
+// waiting does not cure: credentials, permissions, a request that it does not take.
+func permanent(err error) bool {
+	api, ok := errors.AsType[smithy.APIError](err)
+	if !ok {
+		return false
 	}
-	return ""
-}
-
-// transient reports whether the service may do later what it refuses with this
-// word: it is being asked too much, or fails itself.
-func transient(code string) bool {
-	switch code {
-	case "ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded", "LimitExceededException",
-		"InternalServerError", "ServiceUnavailable", "ExpiredTokenException":
+	switch api.ErrorCode() {
+	case "AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException", "IncompleteSignatureException",
+		"MissingAuthenticationToken", "MissingAuthenticationTokenException", "ValidationException":
 		return true
 	}
 	return false

@@ -96,17 +96,12 @@ func (s *Store) describe(ctx context.Context, table string) (*types.TableDescrip
 	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
 		return nil, fmt.Errorf("table %s does not exist in this account and region; warmgate table create makes it", table)
 	}
-	if err != nil {
-		return nil, wrapOpening(ctx, table, err)
-	}
-	return out.Table, nil
-}
-
-// wrapOpening tells what time may cure from what it cannot.
-func wrapOpening(ctx context.Context, table string, err error) error {
 	what := "describe table " + table
-	if code := errorCode(err); code != "" && !transient(code) {
-		return fmt.Errorf("%s: %w", what, err)
+	switch {
+	case err == nil:
+		return out.Table, nil
+	case permanent(err):
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	return wrap(ctx, what, err)
+	return nil, wrap(ctx, what, err)
 }
