@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -36,6 +37,19 @@ func TestGuard(t *testing.T) {
 			if tt.status == http.StatusMethodNotAllowed && res.Header.Get("Allow") == "" {
 				t.Errorf("%s: 405 without Allow", tt.name)
 			}
+		}
+	})
+}
+
+// TestRefusedHandshakeSaysWhy: a client is told its own mistake.
+func TestRefusedHandshakeSaysWhy(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, echo, nil)
+		b.ready()
+		res, body, _ := b.raw("GET", "GET /session/demo/ HTTP/1.1\r\nHost: w\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+		if res.StatusCode != http.StatusForbidden || !strings.Contains(body, "Origin") {
+			t.Errorf("a handshake without Origin = %d %s, want 403 that says so", res.StatusCode, body)
 		}
 	})
 }

@@ -2,7 +2,7 @@ package proxy
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"log"
 	"log/slog"
 	"net/http"
@@ -170,4 +170,4 @@ func (x *exchange) serve() {
 }
 
 // errNoRule: no rule takes the request; a table without a default rule says so.
-var errNoRule = errors.Join(errors.New("no route matches"), session.ErrNotFound)
+var errNoRule = fmt.Errorf("no route matches: %w", session.ErrNotFound)

@@ -95,7 +95,10 @@ func removeConnectionFields(h http.Header) {
 func RefuseUpgrade(w http.ResponseWriter, r *http.Request, status int, err error) {
 	p := problem.From(err)
 	if p.Status != status {
-		p.Status, p.Title = status, http.StatusText(status)
+		p = problem.New(status, "")
+		if status < http.StatusInternalServerError {
+			p.Detail = err.Error() + "." // the client's own mistake
+		}
 	}
 	problem.WriteJSON(w, r, p)
 }
