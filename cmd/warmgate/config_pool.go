@@ -51,7 +51,7 @@ const localPool = "local"
 // astroDev runs the dev server of the site in its folder, without npm or npx
 // between: a signal reaches it, and it says its own last words.
 func astroDev() []string {
-	return []string{"node", "node_modules/astro/astro.js", "dev", "--host", "127.0.0.1", "--port", "{port}"}
+	return []string{"node_modules/.bin/astro", "dev", "--host", "127.0.0.1", "--port", "{port}"}
 }
 
 // defaultPools and defaultRoutes are what a configuration without pools or

@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"path/filepath"
 
-	"github.com/aws/aws-sdk-go-v2/config"
-
 	"github.com/webordinary/warmgate/scaler"
 	"github.com/webordinary/warmgate/scaler/ecs"
 	"github.com/webordinary/warmgate/scaler/process"
@@ -75,13 +73,9 @@ func (d *drivers) client(at ecsEndpoint) (*ecs.Client, error) {
 	if c := d.clients[at]; c != nil {
 		return c, nil
 	}
-	// Files and variables only: credentials are asked for with the first call.
-	cfg, err := config.LoadDefaultConfig(context.Background(), config.WithRegion(at.region))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("ecs: read the AWS environment: %w", err)
-	case cfg.Region == "":
-		return nil, fmt.Errorf("ecs.region: there is none: set it, or AWS_REGION")
+	cfg, err := awsConfig(context.Background(), "ecs", at.region)
+	if err != nil {
+		return nil, err
 	}
 	if at.url != "" {
 		cfg.BaseEndpoint = &at.url

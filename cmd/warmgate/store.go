@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
-
 	"github.com/webordinary/warmgate/session"
 	"github.com/webordinary/warmgate/session/bolt"
 	"github.com/webordinary/warmgate/session/dynamo"
@@ -33,7 +30,7 @@ func openStore(ctx context.Context, c *Config, logger *slog.Logger) (store, erro
 }
 
 func openTables(ctx context.Context, c *Config, logger *slog.Logger) (store, error) {
-	cfg, err := c.Store.awsConfig(ctx)
+	cfg, err := awsConfig(ctx, "store", c.Store.Region)
 	if err != nil {
 		return nil, err
 	}
@@ -45,21 +42,4 @@ func openTables(ctx context.Context, c *Config, logger *slog.Logger) (store, err
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	return s, nil
-}
-
-// awsConfig returns the region and the credentials of the AWS environment
-// (variables, shared files, the task's role), with the configured region.
-func (s *StoreConfig) awsConfig(ctx context.Context) (aws.Config, error) {
-	var options []func(*config.LoadOptions) error
-	if s.Region != "" {
-		options = append(options, config.WithRegion(s.Region))
-	}
-	cfg, err := config.LoadDefaultConfig(ctx, options...)
-	if err != nil {
-		return aws.Config{}, fmt.Errorf("store: read the AWS environment: %w", err)
-	}
-	if cfg.Region == "" {
-		return aws.Config{}, fmt.Errorf("store.region: there is none: set it, or AWS_REGION")
-	}
-	return cfg, nil
 }
