@@ -28,6 +28,7 @@ build: ## Build bin/warmgate
 test: test-go test-browser ## Run all tests
 
 test-go: ## Run the Go tests with the race detector
+	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(MAKE) --no-print-directory --silent dynamodb-local; fi
 	$(GO) test -race -shuffle=on ./...
 
 test-browser: build ## Run the end-to-end tests in a real browser
