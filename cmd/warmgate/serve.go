@@ -195,6 +195,7 @@ func (p *parts) run(ctx context.Context, l listeners, ready func()) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var rest errgroup.Group
+	rest.Go(func() error { return tuneCollector(background) })
 	rest.Go(func() error { return p.accessLog.Run(background) })
 	rest.Go(func() error { return p.extender.Run(background) })
 
