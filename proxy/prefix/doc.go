@@ -24,8 +24,8 @@
 //   - Header fields: Location, Content-Location, Link, Refresh, Set-Cookie, Content-Security-Policy,
 //     Referrer-Policy. Service-Worker-Allowed and Clear-Site-Data are removed: all sessions share one origin.
 //   - What escapes all the same (workers have no import map, innerHTML has no setter worth patching, nothing
-//     stands in for location) still has a Referer below the prefix. RefererPath gives its path to
-//     the caller, who answers with a redirect and counts it.
+//     stands in for location) still has a Referer below the prefix. The caller answers
+//     with a redirect below it (package route finds the session) and counts it.
 //
 // History is patched although location cannot be: a document whose address has left the prefix sends Referers
 // that route nowhere, and its reload is a 404.

@@ -25,10 +25,6 @@ func Example() {
 	defer site.Close()
 
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if location, ok := rw.AddSlash(r.URL.EscapedPath(), r.URL.RawQuery); ok {
-			http.Redirect(w, r, location, http.StatusPermanentRedirect)
-			return
-		}
 		rest, ok := rw.Strip(r.URL.EscapedPath())
 		if !ok {
 			http.NotFound(w, r)

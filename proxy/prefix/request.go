@@ -2,7 +2,6 @@ package prefix
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 )
 
@@ -15,18 +14,6 @@ func (rw *Rewriter) Strip(escapedPath string) (rest string, ok bool) {
 		return "", false
 	}
 	return escapedPath[len(rw.prefix)-1:], true
-}
-
-// AddSlash returns where to send a request for the bare prefix ("/session/demo"), to be answered 308: the site's
-// relative addresses need the slash. ok is false for any other path.
-func (rw *Rewriter) AddSlash(escapedPath, rawQuery string) (location string, ok bool) {
-	if escapedPath+"/" != rw.prefix {
-		return "", false
-	}
-	if rawQuery != "" {
-		rawQuery = "?" + rawQuery
-	}
-	return rw.prefix + rawQuery, true
 }
 
 // Request edits the header of a request that goes to the site. host is the host[:port] the browser asked for.
@@ -56,16 +43,4 @@ func (rw *Rewriter) referer(v, host string) string {
 		return v[:n] + rest
 	}
 	return v[:n] + "/"
-}
-
-// RefererPath returns the escaped path of a Referer that is a page of the host[:port] that the request
-// itself asked for. An address that escaped its prefix is led back by it: if the path lies below a
-// session's prefix, answer 307 with that prefix before the request's own URI, Cache-Control: no-store and
-// Vary: Referer. It routes, and never authorizes.
-func RefererPath(referer, host string) (escapedPath string, ok bool) {
-	u, err := url.Parse(referer)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || !strings.EqualFold(u.Host, host) {
-		return "", false
-	}
-	return u.EscapedPath(), true
 }

@@ -40,23 +40,6 @@ func TestStrip(t *testing.T) {
 	}
 }
 
-func TestAddSlash(t *testing.T) {
-	tests := []struct {
-		path, query, want string
-		ok                bool
-	}{
-		{"/session/demo", "", "/session/demo/", true},
-		{"/session/demo", "a=b;c", "/session/demo/?a=b;c", true},
-		{"/session/demo/", "", "", false},
-		{"/session/dem", "", "", false},
-	}
-	for _, tt := range tests {
-		if got, ok := testRewriter(t).AddSlash(tt.path, tt.query); got != tt.want || ok != tt.ok {
-			t.Errorf("AddSlash(%q, %q) = %q, %v, want %q, %v", tt.path, tt.query, got, ok, tt.want, tt.ok)
-		}
-	}
-}
-
 func TestRequest(t *testing.T) {
 	tests := []struct{ in, want string }{
 		{"", ""},
@@ -75,27 +58,6 @@ func TestRequest(t *testing.T) {
 		}
 		if h.Get("Accept-Encoding") != "identity" || h.Get("Origin") != "http://edit.example.com" {
 			t.Errorf("header = %v", h)
-		}
-	}
-}
-
-func TestRefererPath(t *testing.T) {
-	tests := []struct {
-		referer, host, want string
-		ok                  bool
-	}{
-		{"http://h:1/session/demo/x%20y?z", "H:1", "/session/demo/x%20y", true},
-		{"https://h/", "h", "/", true},
-		{"http://h:1/x", "h", "", false},
-		{"http://u@h/x", "h", "", false},
-		{"ftp://h/x", "h", "", false},
-		{"/x", "", "", false},
-		{"", "h", "", false},
-		{"http://h/%zz", "h", "", false},
-	}
-	for _, tt := range tests {
-		if got, ok := RefererPath(tt.referer, tt.host); got != tt.want || ok != tt.ok {
-			t.Errorf("RefererPath(%q, %q) = %q, %v, want %q, %v", tt.referer, tt.host, got, ok, tt.want, tt.ok)
 		}
 	}
 }
