@@ -169,6 +169,7 @@ func (p *parts) wireProxy(
 	if p.accessLog, err = accesslog.New(stdout, accesslog.Options{Format: c.accessFormat()}, p.logger); err != nil {
 		return err
 	}
+	boundMetrics(p.metrics, p.pages, p.accessLog)
 	routes, err := c.table()
 	if err != nil {
 		return err
