@@ -168,6 +168,9 @@ func (x *exchange) modifyResponse(res *http.Response) error {
 		x.touch(res)
 		x.rewriteSessionResponse(res)
 	}
+	if x.rule.Compress {
+		x.h.compressor.Response(x.r, res)
+	}
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/webordinary/warmgate/proxy/accesslog"
+	"github.com/webordinary/warmgate/proxy/compress"
 	"github.com/webordinary/warmgate/proxy/problem"
 	"github.com/webordinary/warmgate/proxy/route"
 	"github.com/webordinary/warmgate/proxy/socket"
@@ -89,6 +90,7 @@ type Handler struct {
 	wakes      wakes
 	transport  *upstream.Transport
 	buffers    bufferPool
+	compressor compress.Compressor
 	exchanges  sync.Pool
 	requestIDs *requestIDs
 	// viteWarning is given once; viteClient is reportViteClient, bound once.

@@ -24,6 +24,8 @@ type RouteConfig struct {
 	Query     []QueryValue      `yaml:"query,omitempty" doc:"Condition: the query string has one of these pairs."`
 	SourceIP  []string          `yaml:"source_ip,omitempty" doc:"Condition: the client's network (CIDR)."`
 
+	Compress *bool `yaml:"compress,omitempty" doc:"Codes text from the upstream with gzip where the client takes it; event streams and what is coded already stay as they are. Default: true for session, false for forward."`
+
 	Session       *SessionAction       `yaml:"session,omitempty" doc:"Action: forward to the task of the session that the request names."`
 	Forward       *ForwardAction       `yaml:"forward,omitempty" doc:"Action: pass on unchanged, to fixed addresses or to a pool."`
 	Static        *StaticAction        `yaml:"static,omitempty" doc:"Action: serve files."`
@@ -94,10 +96,19 @@ type FixedResponseAction struct {
 // ManagementAction is the action management.
 type ManagementAction struct{}
 
+// compresses is whether answers of the rule are coded: those of dev servers are
+// plain text, megabytes of it for one page, while others code what they want coded.
+func (r *RouteConfig) compresses() bool {
+	if r.Compress != nil {
+		return *r.Compress
+	}
+	return r.Session != nil
+}
+
 // rule returns the rule that r describes; an error if it has not one action.
 func (r *RouteConfig) rule() (route.Rule, error) {
 	rule := route.Rule{
-		Priority: r.Priority, Default: r.Default, Name: r.Name,
+		Priority: r.Priority, Default: r.Default, Name: r.Name, Compress: r.compresses(),
 		Conditions: route.Conditions{
 			Path:      route.Patterns{Values: r.Path, Regex: r.PathRegex},
 			Host:      route.Patterns{Values: r.Host, Regex: r.HostRegex},

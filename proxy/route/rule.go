@@ -18,6 +18,8 @@ type Rule struct {
 	Conditions Conditions
 	// Action is what happens to a request that takes this rule.
 	Action Action
+	// Compress has text from upstreams coded with gzip for clients that take it.
+	Compress bool
 
 	index      int
 	place      string // describePlace, made once
