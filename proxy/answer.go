@@ -80,7 +80,7 @@ func (x *exchange) failedPage(b *session.Backend, err error) {
 	x.h.pages.Failed(x.w, x.r, x.view(b), problem.From(err).Status)
 }
 
-func (x *exchange) card() { x.h.pages.Card(x.w, x.r) }
+func (x *exchange) card() { x.h.pages.Card(x.w, x.r, isPrefetch(x.r)) }
 
 // serveInternal serves Warmgate's own folder below the session's prefix.
 func (x *exchange) serveInternal(name string) {

@@ -66,6 +66,10 @@ func TestResetInTheMiddle(t *testing.T) {
 				t.Errorf("half an answer looks whole: %q", all)
 			}
 			eventually(t, "no request is under way", func() bool { return live.Requests().Value() == 0 })
+			_ = b.accessLog.Close()
+			if line := b.log.String(); !strings.Contains(line, `"status":200`) || !strings.Contains(line, `"reason":"aborted"`) {
+				t.Errorf("access line %s, want one that says that the answer broke off", line)
+			}
 		})
 	}
 }

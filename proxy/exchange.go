@@ -41,6 +41,8 @@ type exchange struct {
 
 	// detached: the access line is written when the socket is closed.
 	detached bool
+	// answered is not set if the copy of a body has broken off, which panics.
+	answered bool
 
 	// Of the attempt to forward under way:
 	attempt attempt
@@ -89,6 +91,9 @@ func (x *exchange) begin(w http.ResponseWriter, r *http.Request) {
 // finish writes the access line and gives x back, also when a copy to a client
 // that has gone panics with http.ErrAbortHandler.
 func (x *exchange) finish() {
+	if !x.answered {
+		x.line.Abort()
+	}
 	if !x.detached {
 		x.counts.count(x.line.Status())
 	}

@@ -132,6 +132,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.begin(w, r)
 	defer x.finish()
 	x.serve()
+	x.answered = true
 }
 
 func (x *exchange) serve() {

@@ -2,7 +2,7 @@
 // the text format of an AWS Application Load Balancer (ALB).
 //
 // [Logger.Begin] takes a pooled [Record] and wraps the response writer with it;
-// the handlers, which find it with [From], fill in what they learn;
+// whoever serves the request fills in what it learns;
 // [Logger.End] encodes the line into memory. [Logger.Run] writes in the
 // background, so that a slow or stuck output never holds up a request: when
 // Options.MaxPending bytes wait, further lines are dropped, counted and reported.

@@ -73,22 +73,6 @@ func New(w io.Writer, o Options, log *slog.Logger) (*Logger, error) {
 	return l, nil
 }
 
-// Handler logs the requests that next serves.
-func (l *Logger) Handler(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		rec, w := l.Begin(w, r)
-		returned := false
-		defer func() {
-			if !returned { // a panic: the server cuts the connection
-				rec.abort()
-			}
-			l.End(rec)
-		}()
-		next.ServeHTTP(w, r)
-		returned = true
-	})
-}
-
 // Begin starts the record of a request. The response has to be written to the
 // returned writer, which is valid until End. The body of r is replaced by one
 // that counts.

@@ -33,7 +33,7 @@ func serve(t *testing.T, o Options, r *http.Request, h http.HandlerFunc) string 
 	t.Helper()
 	var out bytes.Buffer
 	l := newLogger(t, &out, o)
-	l.Handler(h).ServeHTTP(httptest.NewRecorder(), r)
+	logged(l, h).ServeHTTP(httptest.NewRecorder(), r)
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestJSONLine(t *testing.T) {
 		r := httptest.NewRequestWithContext(t.Context(), "POST", "http://edit.example.com/session/demo/a%20b?x=1&token=abc", strings.NewReader("hello"))
 		r.Header.Set("User-Agent", `cur"l`)
 		line := serve(t, Options{}, r, func(w http.ResponseWriter, r *http.Request) {
-			rec := From(w)
+			rec := recordOf(w)
 			rec.RequestID, rec.SessionID, rec.ClientID = "id-1", "demo", "acme"
 			rec.Rule, rec.Action = "15", "session"
 			rec.Target, rec.UpstreamStatus, rec.UpstreamDuration = "127.0.0.1:4321", 201, 1500*time.Microsecond
@@ -107,7 +107,7 @@ func TestALBLine(t *testing.T) {
 		r.Header.Set("User-Agent", "a \"b\"\tc")
 		r.TLS = &tls.ConnectionState{Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256, ServerName: "edit.example.com"}
 		line := serve(t, Options{Format: ALB, Name: "edit"}, r, func(w http.ResponseWriter, _ *http.Request) {
-			rec := From(w)
+			rec := recordOf(w)
 			rec.RequestID, rec.Rule, rec.Priority, rec.Action = "Root=1-2-3", "15", 15, "session"
 			rec.Target, rec.UpstreamStatus, rec.UpstreamDuration = "10.0.0.1:4321", 200, 250*time.Millisecond
 			rec.Cold.Waited = time.Second
@@ -126,7 +126,7 @@ func TestALBLine(t *testing.T) {
 func TestALBLineWithoutTarget(t *testing.T) {
 	r := httptest.NewRequestWithContext(t.Context(), "GET", "http://[::1]:8080/x", nil)
 	line := serve(t, Options{Format: ALB}, r, func(w http.ResponseWriter, _ *http.Request) {
-		From(w).Action = "redirect"
+		recordOf(w).Action = "redirect"
 		w.Header().Set("Location", "https://example.com/share/abc?key=1")
 		w.WriteHeader(http.StatusFound)
 	})
@@ -181,7 +181,7 @@ func TestConnectionType(t *testing.T) {
 
 func TestSkip(t *testing.T) {
 	r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
-	if line := serve(t, Options{}, r, func(w http.ResponseWriter, _ *http.Request) { From(w).Skip = true }); line != "" {
+	if line := serve(t, Options{}, r, func(w http.ResponseWriter, _ *http.Request) { recordOf(w).Skip = true }); line != "" {
 		t.Errorf("line = %q, want none", line)
 	}
 }
@@ -193,7 +193,7 @@ func TestPanic(t *testing.T) {
 	}{{0, 500}, {200, 200}} {
 		var out bytes.Buffer
 		l := newLogger(t, &out, Options{})
-		h := l.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		h := logged(l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			if tt.before != 0 {
 				w.WriteHeader(tt.before)
 			}
@@ -345,8 +345,8 @@ func TestConcurrentRequests(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var run, requests sync.WaitGroup
 	run.Go(func() { _ = l.Run(ctx) })
-	h := l.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		From(w).SessionID = r.URL.Path
+	h := logged(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		recordOf(w).SessionID = r.URL.Path
 		_, _ = io.WriteString(w, r.URL.Path)
 	}))
 	for range 8 {

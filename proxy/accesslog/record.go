@@ -94,27 +94,12 @@ func (r *Record) BytesOut() int64 {
 	return r.response.bytes.Load()
 }
 
-// abort notes that the handler panicked.
-func (r *Record) abort() {
+// Abort notes that the answer broke off: the server cuts the connection.
+func (r *Record) Abort() {
 	if r.Reason == "" {
 		r.Reason = "aborted"
 	}
 	if r.Status() == 0 {
 		r.status = http.StatusInternalServerError
-	}
-}
-
-// From returns the record of the request that w answers, nil if there is none. It
-// looks through wrappers with an Unwrap method.
-func From(w http.ResponseWriter) *Record {
-	for {
-		switch v := w.(type) {
-		case *response:
-			return v.record
-		case interface{ Unwrap() http.ResponseWriter }:
-			w = v.Unwrap()
-		default:
-			return nil
-		}
 	}
 }

@@ -35,7 +35,7 @@ func TestStatus(t *testing.T) {
 		{"string", func(w http.ResponseWriter) { _, _ = io.WriteString(w, "x") }, 200},
 		{"copied", func(w http.ResponseWriter) { _, _ = io.Copy(w, strings.NewReader("x")) }, 200},
 		{"flush", func(w http.ResponseWriter) { w.(http.Flusher).Flush() }, 200},
-		{"override", func(w http.ResponseWriter) { w.WriteHeader(502); From(w).SetStatus(499) }, 499},
+		{"override", func(w http.ResponseWriter) { w.WriteHeader(502); recordOf(w).SetStatus(499) }, 499},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -102,7 +102,7 @@ func TestControllerReachesTheServer(t *testing.T) {
 	if _, _, err := rc.Hijack(); !errors.Is(err, http.ErrNotSupported) {
 		t.Errorf("Hijack() = %v, want %v", err, http.ErrNotSupported)
 	}
-	if From(w).Status() != 0 {
+	if recordOf(w).Status() != 0 {
 		t.Error("what is not supported set a status")
 	}
 }
@@ -122,20 +122,6 @@ func TestHijack(t *testing.T) {
 	got, _, err := w.(http.Hijacker).Hijack()
 	if got != conn || err != nil || rec.Status() != http.StatusSwitchingProtocols {
 		t.Errorf("Hijack() = %v, %v, status %d, want the connection, status 101", got, err, rec.Status())
-	}
-}
-
-type wrapper struct{ http.ResponseWriter }
-
-func (w wrapper) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-func TestFrom(t *testing.T) {
-	rec, w := begin(t, httptest.NewRecorder())
-	if From(wrapper{wrapper{w}}) != rec {
-		t.Error("From does not look through wrappers")
-	}
-	if From(httptest.NewRecorder()) != nil || From(wrapper{httptest.NewRecorder()}) != nil {
-		t.Error("From found a record where none is")
 	}
 }
 
@@ -162,7 +148,7 @@ func TestServer(t *testing.T) {
 	var out bytes.Buffer
 	l := newLogger(t, &out, Options{})
 	done := make(chan struct{}, 2)
-	h := l.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h := logged(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/hijack" {
 			conn, rw, err := http.NewResponseController(w).Hijack()
 			if err != nil {

@@ -3,7 +3,6 @@ package warming
 import (
 	_ "embed" // for the pages
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -141,16 +140,10 @@ func (p *Pages) Asleep(w http.ResponseWriter, r *http.Request, v View) {
 // says nothing of any session, and wakes none. A prefetch gets it as a 503,
 // for a browser may show what it prefetched with a 2xx instead of asking again;
 // everybody else gets 200.
-func (p *Pages) Card(w http.ResponseWriter, r *http.Request) {
+func (p *Pages) Card(w http.ResponseWriter, r *http.Request, prefetch bool) {
 	status := http.StatusOK
-	if isPrefetch(r) {
+	if prefetch {
 		status = http.StatusServiceUnavailable
 	}
 	p.card.Write(w, r, page.Answer{Status: status, Title: "A site preview"})
-}
-
-// isPrefetch knows the header of the Fetch standard and those that came before it.
-func isPrefetch(r *http.Request) bool {
-	return strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch") ||
-		r.Header.Get("Purpose") == "prefetch" || r.Header.Get("X-Moz") == "prefetch"
 }

@@ -95,7 +95,7 @@ func TestGolden(t *testing.T) {
 		{"asleep", "GET", func(p *warming.Pages, w http.ResponseWriter, r *http.Request) {
 			p.Asleep(w, r, view(&session.Backend{Phase: session.PhaseAsleep}))
 		}, 503, "60"},
-		{"card", "GET", (*warming.Pages).Card, 200, ""},
+		{"card", "GET", func(p *warming.Pages, w http.ResponseWriter, r *http.Request) { p.Card(w, r, false) }, 200, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { // its clock always shows the same
@@ -302,22 +302,11 @@ func TestCauseInWords(t *testing.T) {
 }
 
 func TestCard(t *testing.T) {
-	for _, tt := range []struct {
-		header, value string
-		want          int
-	}{
-		{"User-Agent", "Slackbot-LinkExpanding 1.0", 200},
-		{"Sec-Purpose", "prefetch", 503},
-		{"Sec-Purpose", "prefetch;prerender", 503},
-		{"Purpose", "prefetch", 503},
-		{"X-Moz", "prefetch", 503},
-	} {
-		r := get(t, "GET", "/session/private-client/")
-		r.Header.Set(tt.header, tt.value)
+	for prefetch, want := range map[bool]int{false: http.StatusOK, true: http.StatusServiceUnavailable} {
 		w := httptest.NewRecorder()
-		newPages(t, warming.Options{}).Card(w, r)
-		if w.Code != tt.want {
-			t.Errorf("card for %s: %s = %d, want %d", tt.header, tt.value, w.Code, tt.want)
+		newPages(t, warming.Options{}).Card(w, get(t, "GET", "/session/private-client/"), prefetch)
+		if w.Code != want {
+			t.Errorf("card, prefetch %t = %d, want %d", prefetch, w.Code, want)
 		}
 		if strings.Contains(w.Body.String(), "private-client") {
 			t.Error("card names the session")
