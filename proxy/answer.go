@@ -41,9 +41,9 @@ func (x *exchange) problem(p problem.Problem, cause error) {
 
 // gone answers for a session that is over or unknown; the two look the same.
 func (x *exchange) gone(err error) {
-	if x.h.gone != "" && x.class == classNavigation {
+	if x.settings.Gone != "" && x.class == classNavigation {
 		x.line.reason(err)
-		x.redirect(http.StatusFound, x.h.gone)
+		x.redirect(http.StatusFound, x.settings.Gone)
 		return
 	}
 	x.fail(err)

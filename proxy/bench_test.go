@@ -60,7 +60,7 @@ func newBenchBed(b *testing.B) *benchBed {
 	h, err := New(Options{
 		Routes: table, Sessions: manager, Registry: registry, Backends: &backends{}, Toucher: touches, AccessLog: log,
 		Pages: warming.New(look, warming.Options{}), Problems: problem.NewPages(look), Sockets: socket.New(socket.Options{}),
-		Holds: HoldOptions{PerSession: 1 << 20, PerAddress: 1 << 20, Total: 1 << 20},
+		Settings: Settings{Holds: HoldOptions{PerSession: 1 << 20, PerAddress: 1 << 20, Total: 1 << 20}},
 	})
 	if err != nil {
 		b.Fatal(err)

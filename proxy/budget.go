@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -15,6 +16,8 @@ type Rate struct {
 	PerMinute float64
 	Burst     int
 }
+
+func (r Rate) limit() rate.Limit { return rate.Limit(r.PerMinute / 60) }
 
 // BudgetOptions bound what strangers can cause.
 type BudgetOptions struct {
@@ -40,7 +43,7 @@ func (o BudgetOptions) withDefaults() BudgetOptions {
 
 // buckets is a bounded set of token buckets of one rate.
 type buckets[K comparable] struct {
-	rate  Rate
+	rate  atomic.Pointer[Rate]
 	cache *lru.Cache[K, *rate.Limiter]
 }
 
@@ -49,14 +52,28 @@ func newBuckets[K comparable](r Rate, size int) *buckets[K] {
 	if err != nil {
 		panic(err) // only for a size that is not positive
 	}
-	return &buckets[K]{rate: r, cache: cache}
+	b := &buckets[K]{cache: cache}
+	b.rate.Store(&r)
+	return b
+}
+
+// set changes the rate. What a key has spent stays spent.
+func (b *buckets[K]) set(r Rate) {
+	if *b.rate.Swap(&r) == r {
+		return
+	}
+	for _, l := range b.cache.Values() {
+		l.SetLimit(r.limit())
+		l.SetBurst(r.Burst)
+	}
 }
 
 func (b *buckets[K]) limiter(key K) *rate.Limiter {
 	if l, ok := b.cache.Get(key); ok {
 		return l
 	}
-	l := rate.NewLimiter(rate.Limit(b.rate.PerMinute/60), b.rate.Burst)
+	r := b.rate.Load()
+	l := rate.NewLimiter(r.limit(), r.Burst)
 	if old, ok, _ := b.cache.PeekOrAdd(key, l); ok {
 		return old
 	}
@@ -69,7 +86,7 @@ func (b *buckets[K]) wait(key K) time.Duration {
 	if missing <= 0 {
 		return 0
 	}
-	return max(time.Second, time.Duration(missing/b.rate.PerMinute*float64(time.Minute)))
+	return max(time.Second, time.Duration(missing/b.rate.Load().PerMinute*float64(time.Minute)))
 }
 
 // budgets are the wake and look-up budgets. Safe for concurrent use.
@@ -87,6 +104,14 @@ func newBudgets(o BudgetOptions) *budgets {
 		byAddress: newBuckets[netip.Addr](o.WakesPerAddress, o.Tracked),
 		misses:    newBuckets[netip.Addr](o.MissesPerAddress, o.Tracked),
 	}
+}
+
+// set changes the rates; Tracked stays what it is.
+func (b *budgets) set(o BudgetOptions) {
+	b.bySession.set(o.WakesPerSession)
+	b.byClient.set(o.WakesPerClient)
+	b.byAddress.set(o.WakesPerAddress)
+	b.misses.set(o.MissesPerAddress)
 }
 
 // spendWake takes one wake from all three budgets, or none and returns a

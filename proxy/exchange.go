@@ -18,17 +18,20 @@ import (
 // exchange is one request and its answer. It is pooled: nothing keeps it once
 // ServeHTTP has returned.
 type exchange struct {
-	h       *Handler
-	w       http.ResponseWriter
-	line    line
-	r       *http.Request
-	body    *requestBody // of r, nil if it has none
-	facts   route.Request
-	origin  origin
-	class   class
-	rule    *route.Rule
-	counts  *ruleCounters
-	reverse httputil.ReverseProxy
+	h    *Handler
+	w    http.ResponseWriter
+	line line
+	r    *http.Request
+	body *requestBody // of r, nil if it has none
+	// settings hold for the whole request, also when others take their place.
+	settings *Settings
+	routing  *routing
+	facts    route.Request
+	origin   origin
+	class    class
+	rule     *route.Rule
+	counts   *ruleCounters
+	reverse  httputil.ReverseProxy
 	// lastRewriter belongs to lastMount: the next request is often for the same session.
 	lastMount    string
 	lastRewriter *prefix.Rewriter
@@ -75,10 +78,11 @@ func newExchange(h *Handler) *exchange {
 // begin makes x ready for a request.
 func (x *exchange) begin(w http.ResponseWriter, r *http.Request) {
 	x.beginLine(w, r)
+	x.settings = x.h.settings.Load()
 	if _, expects := r.Header["Expect"]; expects || !r.ProtoAtLeast(1, 1) {
 		x.w = finalOnly{x.w}
 	}
-	x.origin = x.h.trusted.originOf(r)
+	x.origin = trust(x.settings.TrustedProxies).originOf(r)
 	x.facts = route.FromHTTP(r, x.origin.client)
 	dropForeignUpgrade(r)
 	x.class = classify(r)

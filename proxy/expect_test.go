@@ -54,7 +54,7 @@ func TestExpectRefused(t *testing.T) {
 	for name, prepare := range map[string]func(b *bed){
 		"by us": func(b *bed) {
 			b.warming()
-			b.handler.holds.options.Total = -1
+			b.handler.Configure(Settings{Holds: HoldOptions{Total: -1}})
 		},
 		"by the site": func(b *bed) {
 			b.scripted(func(_ int, c net.Conn, r *bufio.Reader) {

@@ -6,7 +6,6 @@ import (
 	"log"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 
@@ -57,13 +56,8 @@ type Options struct {
 	AccessLog *accesslog.Logger
 	// Management serves rules with a management action; nil answers 404 there.
 	Management http.Handler
-	// TrustedProxies are believed what they say in X-Forwarded-*.
-	TrustedProxies []netip.Prefix
-	// Gone is where navigations to sessions that are over or unknown are
-	// redirected; empty means a 404 page.
-	Gone      string
-	Holds     HoldOptions
-	Budgets   BudgetOptions
+	// Settings are what holds at first.
+	Settings
 	Transport upstream.Options
 	// Metrics takes the metrics; nil means they are not published.
 	Metrics prometheus.Registerer
@@ -83,8 +77,7 @@ type Handler struct {
 	sockets    *socket.Hub
 	accessLog  *accesslog.Logger
 	management http.Handler
-	trusted    trust
-	gone       string
+	settings   atomic.Pointer[Settings]
 	holds      *holds
 	budgets    *budgets
 	wakes      wakes
@@ -109,8 +102,7 @@ func New(o Options) (*Handler, error) {
 	h := &Handler{
 		sessions: o.Sessions, registry: o.Registry, backends: o.Backends, toucher: o.Toucher,
 		pages: o.Pages, problems: o.Problems, sockets: o.Sockets, accessLog: o.AccessLog, management: o.Management,
-		trusted: o.TrustedProxies, gone: o.Gone,
-		holds:      newHolds(o.Holds.withDefaults()),
+		holds:      newHolds(),
 		budgets:    newBudgets(o.Budgets.withDefaults()),
 		transport:  upstream.New(o.Transport),
 		requestIDs: newRequestIDs(),
@@ -120,11 +112,18 @@ func New(o Options) (*Handler, error) {
 	h.metrics = newMetrics(o.Metrics, h)
 	h.viteClient = h.reportViteClient
 	h.exchanges.New = func() any { return newExchange(h) }
+	h.Configure(o.Settings)
 	return h, h.SetRoutes(o.Routes)
 }
 
-// Close gives up the idle upstream connections.
-func (h *Handler) Close() { h.transport.CloseIdleConnections() }
+// Close gives up the idle upstream connections and the routes with what they have
+// open. A request that comes later meets no route.
+func (h *Handler) Close() {
+	if none, err := route.NewTable(nil); err == nil {
+		_ = h.SetRoutes(none) // it opens nothing
+	}
+	h.transport.CloseIdleConnections()
+}
 
 // ServeHTTP takes the request through its rule and writes its access line.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -136,7 +135,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (x *exchange) serve() {
-	routing := x.h.table.Load()
+	routing := x.h.routing()
+	defer routing.release()
+	x.routing = routing
 	x.counts = routing.unmatched
 	if closesAfter(x.r) {
 		x.w.Header().Set("Connection", "close")

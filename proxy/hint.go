@@ -18,8 +18,7 @@ func (x *exchange) followHint() bool {
 	if referer == "" || x.class == classUpgrade {
 		return false
 	}
-	routing := x.h.table.Load()
-	page, rule, ok := routing.table.FromReferer(referer, &x.facts)
+	page, rule, ok := x.routing.table.FromReferer(referer, &x.facts)
 	if !ok || page.Prefix == "" {
 		return false
 	}
@@ -27,7 +26,7 @@ func (x *exchange) followHint() bool {
 		return false
 	}
 	x.line.rule(rule)
-	x.counts = routing.counts[rule.Index()]
+	x.counts = x.routing.counts[rule.Index()]
 	x.line.Cold.Answer = "hint"
 	x.h.metrics.escaped.WithLabelValues(destination(x.r)).Inc()
 	header := x.w.Header()

@@ -41,31 +41,30 @@ func setDefault[T comparable](v *T, d T) {
 
 // holds admits requests to wait. Safe for concurrent use.
 type holds struct {
-	options HoldOptions
-	total   atomic.Int64
-	mu      sync.Mutex
-	byAddr  map[netip.Addr]int
+	total  atomic.Int64
+	mu     sync.Mutex
+	byAddr map[netip.Addr]int
 }
 
-func newHolds(o HoldOptions) *holds {
-	return &holds{options: o, byAddr: make(map[netip.Addr]int)}
+func newHolds() *holds {
+	return &holds{byAddr: make(map[netip.Addr]int)}
 }
 
-// enter takes a place for a request of this session and client address, or
-// returns a [*session.RefusedError]. Each place is given back with leave.
-func (h *holds) enter(l *session.Live, client netip.Addr) error {
+// enter takes a place for a request of this session and client address within the
+// bounds, or returns a [*session.RefusedError]. Each place is given back with leave.
+func (h *holds) enter(o *HoldOptions, l *session.Live, client netip.Addr) error {
 	const retryAfter = 5 * time.Second
-	if h.total.Add(1) > int64(h.options.Total) {
+	if h.total.Add(1) > int64(o.Total) {
 		h.total.Add(-1)
 		return &session.RefusedError{What: "too many requests wait for sessions to start", RetryAfter: retryAfter}
 	}
-	if l.Waiters().Add(1) > h.options.PerSession {
+	if l.Waiters().Add(1) > o.PerSession {
 		l.Waiters().Add(-1)
 		h.total.Add(-1)
 		return &session.RefusedError{What: "too many requests wait for this session to start", RetryAfter: retryAfter}
 	}
 	h.mu.Lock()
-	full := h.byAddr[client] >= h.options.PerAddress
+	full := h.byAddr[client] >= o.PerAddress
 	if !full {
 		h.byAddr[client]++
 	}

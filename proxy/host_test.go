@@ -94,7 +94,7 @@ func TestHostsAreTranslated(t *testing.T) {
 					r.Header.Set(k, v)
 				}
 				w := httptest.NewRecorder()
-				b.handler.trusted = testTrust
+				b.handler.Configure(Settings{TrustedProxies: testTrust})
 				b.handler.ServeHTTP(w, r)
 				got.Location = w.Header().Get("Location")
 				if diff := cmp.Diff(tt.want, got); diff != "" {

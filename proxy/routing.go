@@ -3,7 +3,6 @@ package proxy
 import (
 	"fmt"
 	"iter"
-	"net/http"
 	"net/url"
 	"sync/atomic"
 
@@ -12,28 +11,47 @@ import (
 )
 
 // routing is a rule table with what its actions need, by the rule's index. It is
-// immutable; a reload puts another one in its place.
+// immutable; a reload puts another one in its place, and what the old one has open
+// is closed behind the last request that uses it.
 type routing struct {
+	// users counts the requests under way, and one for the place in the Handler.
+	users  atomic.Int64
 	table  *route.Table
 	groups []*targetGroup
-	files  []http.Handler
+	files  []*static.Handler
 	counts []*ruleCounters
 	// unmatched counts what no rule has seen.
 	unmatched *ruleCounters
 }
 
-// SetRoutes puts another table in place; requests under way keep theirs.
+// SetRoutes puts another table in place; requests under way keep theirs. After an
+// error nothing has changed.
 func (h *Handler) SetRoutes(t *route.Table) error {
+	r, err := h.newRouting(t)
+	if err != nil {
+		r.release()
+		return err
+	}
+	if old := h.table.Swap(r); old != nil {
+		old.release()
+	}
+	return nil
+}
+
+// newRouting opens what the table's actions need. The routing has one user: the
+// caller, also after an error.
+func (h *Handler) newRouting(t *route.Table) (*routing, error) {
 	r := &routing{
-		table: t, groups: make([]*targetGroup, t.Len()), files: make([]http.Handler, t.Len()),
+		table: t, groups: make([]*targetGroup, t.Len()), files: make([]*static.Handler, t.Len()),
 		counts: make([]*ruleCounters, t.Len()), unmatched: h.metrics.countersOf(""),
 	}
+	r.users.Store(1)
 	for rule := range t.Rules() {
 		r.counts[rule.Index()] = h.metrics.countersOf(rule.String())
 		switch action := rule.Action.(type) {
 		case *route.Forward:
 			if action.Pool != "" {
-				return fmt.Errorf("route %s: forward to a pool is not supported yet; name its urls", rule)
+				return r, fmt.Errorf("route %s: forward to a pool is not supported yet; name its urls", rule)
 			}
 			r.groups[rule.Index()] = newTargetGroup(action.URLs)
 		case *route.Static:
@@ -41,13 +59,35 @@ func (h *Handler) SetRoutes(t *route.Table) error {
 				Fallback: action.Fallback, CacheControl: action.CacheControl,
 			}, h.logger)
 			if err != nil {
-				return fmt.Errorf("route %s: %w", rule, err)
+				return r, fmt.Errorf("route %s: %w", rule, err)
 			}
 			r.files[rule.Index()] = files
 		}
 	}
-	h.table.Store(r)
-	return nil
+	return r, nil
+}
+
+// routing returns the routing in place, to be released by the request that uses it.
+func (h *Handler) routing() *routing {
+	for {
+		r := h.table.Load()
+		// One without users is closed: its place has just been taken.
+		if n := r.users.Load(); n > 0 && r.users.CompareAndSwap(n, n+1) {
+			return r
+		}
+	}
+}
+
+// release gives up the routing; the last user closes what it has open.
+func (r *routing) release() {
+	if r.users.Add(-1) > 0 {
+		return
+	}
+	for _, files := range r.files {
+		if files != nil {
+			_ = files.Close() // nobody reads there any more
+		}
+	}
 }
 
 // targetGroup is a set of fixed addresses, taken in turn.

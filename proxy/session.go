@@ -177,12 +177,12 @@ func (x *exchange) holdTimeout() time.Duration {
 	if x.action.HoldTimeout > 0 {
 		return x.action.HoldTimeout
 	}
-	return x.h.holds.options.Timeout
+	return x.settings.Holds.Timeout
 }
 
 func (x *exchange) pageGrace() time.Duration {
 	if x.action.PageGrace > 0 {
 		return x.action.PageGrace
 	}
-	return x.h.holds.options.PageGrace
+	return x.settings.Holds.PageGrace
 }

@@ -84,7 +84,7 @@ func (x *exchange) notWoken(err error) {
 func (x *exchange) waitOrPage(until time.Time) (ready bool) {
 	b, _ := x.live.Backend()
 	// A full house shows the page at once: it holds no place.
-	if x.h.holds.enter(x.live, x.origin.client) == nil {
+	if x.h.holds.enter(&x.settings.Holds, x.live, x.origin.client) == nil {
 		var settled bool
 		b, settled = await(x.r.Context(), x.live, time.Until(until))
 		x.h.holds.leave(x.live, x.origin.client)
@@ -108,7 +108,7 @@ func (x *exchange) waitOrPage(until time.Time) (ready bool) {
 
 // hold keeps the request until the start has ended, its body unread.
 func (x *exchange) hold(deadline time.Time) (ready bool) {
-	if err := x.h.holds.enter(x.live, x.origin.client); err != nil {
+	if err := x.h.holds.enter(&x.settings.Holds, x.live, x.origin.client); err != nil {
 		x.h.metrics.refused.WithLabelValues("holds").Inc()
 		x.notHeld(err)
 		return false

@@ -131,6 +131,14 @@ func (c *Config) goneURL() string {
 	return c.Sessions.Gone
 }
 
+// proxySettings returns what of the data plane can change while it serves.
+func (c *Config) proxySettings() proxy.Settings {
+	return proxy.Settings{
+		TrustedProxies: c.trustedProxies(), Gone: c.goneURL(),
+		Holds: c.holdOptions(), Budgets: c.budgetOptions(),
+	}
+}
+
 func (c *Config) accessFormat() accesslog.Format {
 	if c.Log.Access == accessALB {
 		return accesslog.ALB

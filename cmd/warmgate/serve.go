@@ -177,8 +177,7 @@ func (p *parts) wireProxy(
 	p.proxy, err = proxy.New(proxy.Options{
 		Routes: routes, Sessions: sessions, Registry: registry, Backends: p.scaler, Toucher: p.extender,
 		Pages: p.pages, Problems: problem.NewPages(look), Sockets: p.sockets, AccessLog: p.accessLog,
-		Management: management, TrustedProxies: c.trustedProxies(), Gone: c.goneURL(),
-		Holds: c.holdOptions(), Budgets: c.budgetOptions(),
+		Management: management, Settings: c.proxySettings(),
 		Transport: upstream.Options{DialTimeout: c.Limits.DialTimeout, ResponseTimeout: c.Limits.ResponseTimeout},
 		Metrics:   p.metrics, Logger: p.logger,
 	})

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync/atomic"
 
 	"github.com/webordinary/warmgate/proxy/problem"
 )
@@ -28,7 +29,7 @@ type GuardOptions struct {
 // Guard decides who may call. Safe for concurrent use.
 type Guard struct {
 	token      [sha256.Size]byte
-	hosts      map[string]bool
+	hosts      atomic.Pointer[map[string]bool]
 	sameOrigin bool
 }
 
@@ -37,11 +38,18 @@ func NewGuard(o GuardOptions) (*Guard, error) {
 	if o.Token == "" {
 		return nil, errors.New("the management API needs a token")
 	}
-	g := &Guard{token: sha256.Sum256([]byte(o.Token)), hosts: map[string]bool{}, sameOrigin: o.SameOrigin}
-	for _, h := range o.Hosts {
-		g.hosts[strings.ToLower(h)] = true
-	}
+	g := &Guard{token: sha256.Sum256([]byte(o.Token)), sameOrigin: o.SameOrigin}
+	g.SetHosts(o.Hosts)
 	return g, nil
+}
+
+// SetHosts takes the place of [GuardOptions.Hosts].
+func (g *Guard) SetHosts(hosts []string) {
+	known := make(map[string]bool, len(hosts))
+	for _, h := range hosts {
+		known[strings.ToLower(h)] = true
+	}
+	g.hosts.Store(&known)
 }
 
 // Protect lets a request through to next if it comes by a known host name, not
@@ -82,7 +90,7 @@ func (g *Guard) knownHost(hostport string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil && addr.IsLoopback() {
 		return true
 	}
-	return host == "localhost" || g.hosts[host]
+	return host == "localhost" || (*g.hosts.Load())[host]
 }
 
 // fromPage reports whether a browser page sent the request that may not. Browsers

@@ -76,6 +76,25 @@ func TestGuard(t *testing.T) {
 	}
 }
 
+// TestSetHosts: the list is replaced, and loopback stays.
+func TestSetHosts(t *testing.T) {
+	t.Parallel()
+	g, err := api.NewGuard(api.GuardOptions{Token: "token", Hosts: []string{"old.example.com"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.SetHosts([]string{"New.example.com"})
+	h := g.Host(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	for host, want := range map[string]int{"old.example.com": 421, "new.example.com": 200, "localhost": 200} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		r.Host = host
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); w.Code != want {
+			t.Errorf("%s = %d, want %d", host, w.Code, want)
+		}
+	}
+}
+
 func TestGuardNeedsAToken(t *testing.T) {
 	t.Parallel()
 	if _, err := api.NewGuard(api.GuardOptions{}); err == nil {

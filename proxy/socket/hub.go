@@ -2,6 +2,7 @@ package socket
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/webordinary/warmgate/session"
 )
@@ -10,6 +11,7 @@ import (
 // use.
 type Hub struct {
 	options Options
+	origins atomic.Pointer[origins]
 	metrics metrics
 	buffers bufferPools
 	// running counts the sockets and the goroutines that watch their sessions.
@@ -32,6 +34,7 @@ func New(o Options) *Hub {
 		groups:  make(map[*session.Live]*group),
 		open:    make(map[Kind]int),
 	}
+	h.SetOrigins(o.Origins)
 	h.metrics = newMetrics(o.Registerer, h)
 	return h
 }

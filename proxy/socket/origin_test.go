@@ -8,31 +8,31 @@ import (
 )
 
 func TestOrigin(t *testing.T) {
-	listed := Options{Origins: []string{"https://studio.example.com", "cms.example.com", "chrome-extension://abc"}}
+	listed := origins{listed: []string{"https://studio.example.com", "cms.example.com", "chrome-extension://abc"}}
 	for _, c := range []struct {
 		name    string
-		options Options
+		allowed origins
 		host    string
-		origins []string
+		given   []string
 		ok      bool
 	}{
-		{"same host", Options{}, "edit.example.com", []string{"https://edit.example.com"}, true},
-		{"same host and port", Options{}, "localhost:8080", []string{"http://localhost:8080"}, true},
-		{"any case", Options{}, "Edit.Example.com", []string{"https://eDIT.example.com"}, true},
-		{"default port in Host", Options{}, "edit.example.com:443", []string{"https://edit.example.com"}, true},
-		{"other port", Options{}, "localhost:8080", []string{"http://localhost:3000"}, false},
-		{"the other scheme's default port", Options{}, "edit.example.com:443", []string{"http://edit.example.com"}, false},
-		{"other host", Options{}, "edit.example.com", []string{"https://evil.example"}, false},
-		{"suffix", Options{}, "example.com", []string{"https://evilexample.com"}, false},
-		{"sub domain", Options{}, "example.com", []string{"https://a.example.com"}, false},
-		{"host as user", Options{}, "edit.example.com", []string{"https://edit.example.com@evil.example"}, false},
-		{"null", Options{}, "edit.example.com", []string{"null"}, false},
-		{"empty", Options{}, "edit.example.com", []string{""}, false},
-		{"no URL", Options{}, "edit.example.com", []string{"://%"}, false},
-		{"two", Options{}, "edit.example.com", []string{"https://edit.example.com", "https://edit.example.com"}, false},
-		{"missing", Options{}, "edit.example.com", nil, false},
-		{"missing, allowed", Options{AllowMissingOrigin: true}, "edit.example.com", nil, true},
-		{"other host, missing allowed", Options{AllowMissingOrigin: true}, "edit.example.com", []string{"https://evil.example"}, false},
+		{"same host", origins{}, "edit.example.com", []string{"https://edit.example.com"}, true},
+		{"same host and port", origins{}, "localhost:8080", []string{"http://localhost:8080"}, true},
+		{"any case", origins{}, "Edit.Example.com", []string{"https://eDIT.example.com"}, true},
+		{"default port in Host", origins{}, "edit.example.com:443", []string{"https://edit.example.com"}, true},
+		{"other port", origins{}, "localhost:8080", []string{"http://localhost:3000"}, false},
+		{"the other scheme's default port", origins{}, "edit.example.com:443", []string{"http://edit.example.com"}, false},
+		{"other host", origins{}, "edit.example.com", []string{"https://evil.example"}, false},
+		{"suffix", origins{}, "example.com", []string{"https://evilexample.com"}, false},
+		{"sub domain", origins{}, "example.com", []string{"https://a.example.com"}, false},
+		{"host as user", origins{}, "edit.example.com", []string{"https://edit.example.com@evil.example"}, false},
+		{"null", origins{}, "edit.example.com", []string{"null"}, false},
+		{"empty", origins{}, "edit.example.com", []string{""}, false},
+		{"no URL", origins{}, "edit.example.com", []string{"://%"}, false},
+		{"two", origins{}, "edit.example.com", []string{"https://edit.example.com", "https://edit.example.com"}, false},
+		{"missing", origins{}, "edit.example.com", nil, false},
+		{"missing, allowed", origins{missing: true}, "edit.example.com", nil, true},
+		{"other host, missing allowed", origins{missing: true}, "edit.example.com", []string{"https://evil.example"}, false},
 		{"listed origin", listed, "edit.example.com", []string{"https://studio.example.com"}, true},
 		{"listed origin, other scheme", listed, "edit.example.com", []string{"http://studio.example.com"}, false},
 		{"listed host", listed, "edit.example.com", []string{"http://cms.example.com"}, true},
@@ -41,13 +41,25 @@ func TestOrigin(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := &http.Request{Host: c.host, Header: http.Header{}}
-			if c.origins != nil {
-				r.Header["Origin"] = c.origins
+			if c.given != nil {
+				r.Header["Origin"] = c.given
 			}
-			if err := c.options.checkOrigin(r); (err == nil) != c.ok {
-				t.Errorf("checkOrigin(%q at %s) = %v, want ok %t", c.origins, c.host, err, c.ok)
+			if err := c.allowed.check(r); (err == nil) != c.ok {
+				t.Errorf("check(%q at %s) = %v, want ok %t", c.given, c.host, err, c.ok)
 			}
 		})
+	}
+}
+
+// TestSetOrigins: the list is replaced, not added to.
+func TestSetOrigins(t *testing.T) {
+	h := New(Options{Origins: []string{"https://old.example.com"}})
+	h.SetOrigins([]string{"https://new.example.com"})
+	for origin, ok := range map[string]bool{"https://old.example.com": false, "https://new.example.com": true} {
+		r := &http.Request{Host: "edit.example.com", Header: http.Header{"Origin": {origin}}}
+		if err := h.origins.Load().check(r); (err == nil) != ok {
+			t.Errorf("check(%s) = %v, want ok %t", origin, err, ok)
+		}
 	}
 }
 

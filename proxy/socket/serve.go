@@ -86,7 +86,7 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, req Request) {
 
 // check refuses what is no proper handshake or comes from elsewhere.
 func (h *Hub) check(r *http.Request) *refusal {
-	if err := h.options.checkOrigin(r); err != nil {
+	if err := h.origins.Load().check(r); err != nil {
 		return &refusal{reason: "origin", status: http.StatusForbidden, err: err}
 	}
 	if status, err := checkHandshake(r); err != nil {
