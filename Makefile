@@ -12,7 +12,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-go test-browser test-browser-newest check lint vulnerabilities bench fuzz fmt clean dynamodb-local
+.PHONY: help run run-aws build test test-go test-browser test-browser-newest check lint vulnerabilities bench fuzz fmt clean dynamodb-local
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,16 @@ run: build ## Start the demo at http://localhost:8080/session/demo/
 	@deploy/local/node-check
 	@$(MAKE) --no-print-directory --silent $(DEMO)/node_modules/.stamp
 	@deploy/local/run bin/warmgate
+
+# How long a task of the fake ECS takes until its container starts.
+TASK_DELAY ?= 6s
+
+run-aws: build dynamodb-local ## Start the demo as on AWS: DynamoDB Local, a fake ECS, two replicas (Linux)
+	@deploy/local/node-check
+	@$(MAKE) --no-print-directory --silent $(DEMO)/node_modules/.stamp
+	@$(GO) build -o bin/fakeecs ./test/fakeecs
+	@$(GO) build -o bin/runaws ./test/runaws
+	@exec bin/runaws -delay $(TASK_DELAY)
 
 build: ## Build bin/warmgate
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/warmgate ./cmd/warmgate

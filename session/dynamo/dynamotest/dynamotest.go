@@ -77,8 +77,9 @@ func Run(ctx context.Context) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{Endpoint: "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
-	// The shell outlives this process just long enough to end the server.
-	s.command = exec.Command("sh", "-c", `"$@" </dev/null & cat >/dev/null; kill -9 $!`, "sh", //nolint:noctx // it ends with life
+	// The shell outlives this process just long enough to end the server. An interrupt on the terminal is for this process,
+	// whose other parts may need the server to the end.
+	s.command = exec.Command("sh", "-c", `trap "" INT; "$@" </dev/null & cat >/dev/null; kill -9 $!`, "sh", //nolint:noctx // it ends with life
 		"java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-Djava.library.path="+lib, "-cp", filepath.Join(lib, "*"),
 		"software.amazon.dynamodb.services.local.main.ServerRunner",
 		"-inMemory", "-disableTelemetry", "-port", strconv.Itoa(port))
