@@ -1,13 +1,21 @@
 package scaler
 
-import "time"
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/webordinary/warmgate/session"
+)
 
 // group is one value of a pool's key: its tasks and the sessions that want
 // them. Guarded by [Scaler].mu.
 type group struct {
-	pool  *pool
-	key   string
-	tasks map[*task]struct{}
+	pool *pool
+	key  string
+	// client is the one whose group it is, if the key has {client}.
+	client session.ClientID
+	tasks  map[*task]struct{}
 	// sessions that are awake, with or without a ready task.
 	sessions map[*tracked]struct{}
 	// surplusSince is when it came to have more tasks than it should.
@@ -18,21 +26,33 @@ type group struct {
 	retryAt  time.Time
 }
 
-// group returns the group for the key, made if there is none.
-func (p *pool) group(key string) *group {
-	g := p.groups[key]
+// group returns the group that a task for the spec is in, made if there is none.
+func (p *pool) group(spec TaskSpec) *group {
+	g := p.groups[spec.Key]
 	if g == nil {
-		g = &group{pool: p, key: key, tasks: make(map[*task]struct{}), sessions: make(map[*tracked]struct{})}
-		p.groups[key] = g
+		g = &group{pool: p, key: spec.Key, tasks: make(map[*task]struct{}), sessions: make(map[*tracked]struct{})}
+		if strings.Contains(p.Key, "{client}") {
+			g.client = spec.ClientID
+		}
+		p.groups[spec.Key] = g
 	}
 	return g
 }
 
-// forget drops the group if nothing is left in it.
+// forget drops the group if nothing is left in it, not even a back-off.
 func (g *group) forget() {
-	if len(g.tasks) == 0 && len(g.sessions) == 0 && g.pool.groups[g.key] == g {
+	if len(g.tasks) == 0 && len(g.sessions) == 0 && !time.Now().Before(g.retryAt) && g.pool.groups[g.key] == g {
 		delete(g.pool.groups, g.key)
 	}
+}
+
+// failed counts a start that has failed, or a task that did not last.
+func (g *group) failed(now time.Time) {
+	if now.After(g.retryAt.Add(failureMemory)) {
+		g.failures = 0
+	}
+	g.failures++
+	g.retryAt = now.Add(backoff(g.failures))
 }
 
 // choose returns the task for a new session: the least loaded ready one, else
@@ -69,17 +89,52 @@ func (g *group) usable() int {
 	return n
 }
 
-// demand is what the number of tasks is decided from.
-func (g *group) demand() demand { return demand{sessions: len(g.sessions)} }
+// demand is what the number of tasks at now is decided from.
+func (g *group) demand(now time.Time) demand {
+	return demand{sessions: len(g.sessions), warm: g.pool.warm.tasks(now)}
+}
 
-// missing returns how many tasks are to be started.
-func (g *group) missing() int { return g.pool.policy.desired(g.demand()) - g.usable() }
+// missing returns how many tasks are to be started at now. Those that other
+// replicas have started count.
+func (g *group) missing(now time.Time) int {
+	return g.pool.policy.desired(g.demand(now)) - g.usable() - len(g.strangers())
+}
+
+// strangers returns the tasks that others have started for the group and that
+// are of use.
+func (g *group) strangers() []*stranger {
+	var list []*stranger
+	for _, v := range g.pool.unknown {
+		if v.Spec.Key == g.key && (v.State == TaskPending || v.State == TaskRunning) {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+// furtherSpec describes a task that no session has caused. Replicas that find
+// within the same minute that it is missing name it alike, so that they start
+// one. Minutes begin at their half: schedules change at their whole.
+func (g *group) furtherSpec(now time.Time) TaskSpec {
+	p := g.pool
+	spec := p.spec(&session.Session{ClientID: g.client}, 0)
+	spec.Key = g.key
+	if strings.Contains(p.Base, "{session}") {
+		spec.Base = "/"
+	}
+	for n := 0; ; n++ {
+		spec.Token = fmt.Sprintf("%s/%s/further/%d/%d", p.Name, g.key, now.Round(time.Minute).Unix()/60, n)
+		if !p.knows(spec.Token) {
+			return spec
+		}
+	}
+}
 
 // spare returns the tasks that a scale-in at now is to stop: none that anybody
 // uses.
 func (g *group) spare(now time.Time) []*task {
 	var n int
-	n, g.surplusSince = g.pool.policy.excess(g.demand(), g.usable(), g.surplusSince, now)
+	n, g.surplusSince = g.pool.policy.excess(g.demand(now), g.usable(), g.surplusSince, now)
 	var tasks []*task
 	for t := range g.tasks {
 		if len(tasks) < n && t.stage != doomed && len(t.users) == 0 {

@@ -28,6 +28,9 @@ func (s *Scaler) lose(t *task, cause error) {
 	s.log.Warn("task is lost", "pool", t.pool.Name, "key", t.spec.Key, "task", t.id, "error", cause)
 	s.metrics.lost(t.pool)
 	t.err = cause
+	if now := time.Now().UTC(); now.Sub(t.readyAt) < steadyAfter {
+		t.group.failed(now)
+	}
 	s.doom(t)
 	for e := range t.users {
 		s.lostMeanwhile(e)

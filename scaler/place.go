@@ -2,6 +2,7 @@ package scaler
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/webordinary/warmgate/session"
@@ -82,8 +83,11 @@ func (s *Scaler) beginLocked(e *tracked, rec session.Session, free func()) error
 // place assigns the best task of its group to the session, a new one if there is
 // none, and starts the further ones that the policy wants. s.mu is held.
 func (s *Scaler) place(e *tracked) (*task, error) {
-	g := e.pool.group(e.pool.spec(&e.rec, 0).Key)
+	g := e.pool.group(e.pool.spec(&e.rec, 0))
 	t := g.choose()
+	if found := g.strangers(); t == nil && !g.pool.dedicated && len(found) > 0 {
+		t = s.found(g.pool, found[0].Task, false)
+	}
 	if t == nil {
 		if err := s.room(g.pool, g.key); err != nil {
 			g.forget()
@@ -110,10 +114,27 @@ func (s *Scaler) scaleOut(g *group, now time.Time) {
 	if g.pool.dedicated || now.Before(g.retryAt) {
 		return
 	}
-	for missing := g.missing(); missing > 0 && s.room(g.pool, g.key) == nil; missing-- {
-		for e := range g.sessions {
-			s.newTask(g, s.nextSpec(e))
-			break
-		}
+	for missing := g.missing(now); missing > 0 && s.room(g.pool, g.key) == nil; missing-- {
+		s.newTask(g, g.furtherSpec(now))
+	}
+}
+
+// keepWarm sees to it that the groups exist that have tasks before anybody comes.
+// s.mu is held.
+func (s *Scaler) keepWarm(p *pool, now time.Time) {
+	tasks := p.warm.tasks(now)
+	if tasks != p.warmTasks {
+		s.log.Info("warm tasks change", "pool", p.Name, "tasks", tasks, "until", p.warm.change(now))
+		p.warmTasks = tasks
+	}
+	if tasks == 0 {
+		return
+	}
+	if !strings.Contains(p.Key, "{client}") {
+		p.group(p.spec(&session.Session{}, 0))
+		return
+	}
+	for _, client := range p.ClientNames {
+		p.group(p.spec(&session.Session{ClientID: client}, 0))
 	}
 }

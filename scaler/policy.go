@@ -48,6 +48,8 @@ func (s Steps) tasks(sessions int) int {
 type demand struct {
 	// sessions that are awake, those whose start is under way among them.
 	sessions int
+	// warm tasks that are to be there whether or not anybody comes.
+	warm int
 }
 
 // policy decides how many tasks a group is to have.
@@ -57,7 +59,7 @@ type policy struct {
 }
 
 // desired returns the number of tasks for d.
-func (p policy) desired(d demand) int { return p.steps.tasks(d.sessions) }
+func (p policy) desired(d demand) int { return max(p.steps.tasks(d.sessions), d.warm) }
 
 // excess returns how many of have tasks are to go at now, and since when there
 // have been too many (zero: there are not). A scale-in waits until there have

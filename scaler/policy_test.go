@@ -49,9 +49,9 @@ func TestExcess(t *testing.T) {
 		if test.since > 0 {
 			since = now.Add(-test.since)
 		}
-		got, gotSince := p.excess(demand{test.sessions}, test.have, since, now)
+		got, gotSince := p.excess(demand{sessions: test.sessions}, test.have, since, now)
 		wantSince := now.Add(-test.wantSince)
-		if test.have <= p.desired(demand{test.sessions}) {
+		if test.have <= p.desired(demand{sessions: test.sessions}) {
 			wantSince = time.Time{}
 		}
 		if got != test.want || !gotSince.Equal(wantSince) {

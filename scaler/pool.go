@@ -27,6 +27,12 @@ type Pool struct {
 	// Steps of a pool whose sessions share tasks; of no meaning with {session}
 	// in the key. Nil means {1: 1}.
 	Steps Steps
+	// Warm says when a group has tasks before anybody comes: the only group of a
+	// key without variables; with {client} in the key those of ClientNames, and any
+	// other that is in use or has tasks already. Not with {session} in the key.
+	Warm []Warm
+	// ClientNames are the clients that are known before they come.
+	ClientNames []session.ClientID
 	// Cooldown is how long a shared pool has to have too many tasks before any
 	// is stopped. Zero means 60 s.
 	Cooldown time.Duration
@@ -103,6 +109,17 @@ func (p Pool) Validate() error {
 	if err := p.Steps.Validate(); err != nil {
 		errs = append(errs, err)
 	}
+	if _, err := newSchedule(p.Warm); err != nil {
+		errs = append(errs, joined(err)...)
+	}
+	for i, w := range p.Warm {
+		if w.Tasks > p.Maximum {
+			invalid(fmt.Sprintf("warm[%d].tasks", i), "is %d, more than the %d that the pool may have", w.Tasks, p.Maximum)
+		}
+	}
+	if len(p.Warm) > 0 && strings.Contains(p.Key, "{session}") {
+		invalid("warm", "needs sessions that share tasks: with {session} in the key a task cannot be there before its session")
+	}
 	return errors.Join(errs...)
 }
 
@@ -123,6 +140,7 @@ type pool struct {
 	policy policy
 	// dedicated: each session has a task of its own.
 	dedicated bool
+	warm      schedule
 	// looking serializes asking the driver, so that an older list never
 	// overwrites a newer one.
 	looking sync.Mutex
@@ -137,6 +155,8 @@ type pool struct {
 	// reserved places for tasks whose session is just being woken.
 	reserved int
 	past     history
+	// warmTasks of each group, as of the last sweep.
+	warmTasks int
 }
 
 // stranger is a task that nobody here has started.
@@ -147,7 +167,9 @@ type stranger struct {
 
 func newPool(config Pool) *pool {
 	config = config.withDefaults()
+	warm, _ := newSchedule(config.Warm) // Validate has checked it
 	return &pool{
+		warm: warm,
 		Pool: config, policy: policy{steps: config.Steps, cooldown: config.Cooldown},
 		dedicated: strings.Contains(config.Key, "{session}"),
 		groups:    make(map[string]*group), tasks: make(map[*task]struct{}),
@@ -165,6 +187,22 @@ func (p *pool) spec(s *session.Session, n int) TaskSpec {
 		Pool: p.Name, Key: key, SessionID: s.ID, ClientID: s.ClientID, Base: base,
 		Token: fmt.Sprintf("%s/%s/%s/%d/%d", p.Name, key, s.ID, s.Generation, n),
 	}
+}
+
+// knows reports whether there is a task with the token, as far as it is known
+// here.
+func (p *pool) knows(token string) bool {
+	for t := range p.tasks {
+		if t.spec.Token == token {
+			return true
+		}
+	}
+	for _, v := range p.unknown {
+		if v.Spec.Token == token {
+			return true
+		}
+	}
+	return false
 }
 
 // count returns the tasks that run or are about to.

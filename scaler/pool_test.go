@@ -57,6 +57,9 @@ func TestPoolValidate(t *testing.T) {
 		"pool has a negative limit":              func(p *scaler.Pool) { p.Cooldown = -time.Second },
 		"steps must say how many tasks 1":        func(p *scaler.Pool) { p.Steps = scaler.Steps{3: 3} },
 		"steps has 0: 1":                         func(p *scaler.Pool) { p.Steps = scaler.Steps{1: 1, 0: 1} },
+		"warm[0].hours is \"9\"":                 func(p *scaler.Pool) { p.Warm = []scaler.Warm{{Hours: "9", Tasks: 1}} },
+		"warm[0].tasks is 21, more than the 20":  func(p *scaler.Pool) { p.Warm = []scaler.Warm{{Tasks: 21}} },
+		"warm needs sessions that share tasks":   func(p *scaler.Pool) { p.Key, p.Warm = "{session}", []scaler.Warm{{Tasks: 1}} },
 		"steps gives 2 sessions more tasks than": func(p *scaler.Pool) { p.Steps = scaler.Steps{1: 1, 2: 4, 5: 3} },
 	} {
 		p := good

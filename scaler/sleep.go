@@ -35,11 +35,13 @@ func (s *Scaler) sweep(context.Context) {
 // sweepGroups starts what is missing and dooms what is too much. s.mu is held.
 func (s *Scaler) sweepGroups(now time.Time) {
 	for _, p := range s.pools {
+		s.keepWarm(p, now)
 		for _, g := range p.groups {
 			s.scaleOut(g, now)
 			for _, t := range g.spare(now) {
 				s.doom(t)
 			}
+			g.forget()
 		}
 	}
 }

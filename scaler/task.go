@@ -85,7 +85,7 @@ func (s *Scaler) newTask(g *group, spec TaskSpec) *task {
 // found makes a task of one that the driver lists and nobody here has started.
 // If it is not known to serve it is probed first. s.mu is held.
 func (s *Scaler) found(p *pool, v Task, serves bool) *task {
-	t := s.makeTask(p.group(v.Spec.Key), v.Spec)
+	t := s.makeTask(p.group(v.Spec), v.Spec)
 	s.enlist(t, v.ID)
 	t.view = v
 	if !serves {
@@ -272,12 +272,10 @@ func (s *Scaler) settle(t *task, err error) {
 	if err == nil {
 		t.stage, t.readyAt = ready, now
 		t.step(session.Step{Phase: session.PhaseReady, At: now})
-		g.failures, g.retryAt = 0, time.Time{}
 	} else {
 		t.err = err
 		if !errors.Is(err, errAbandoned) {
-			g.failures++
-			g.retryAt = now.Add(backoff(g.failures))
+			g.failed(now)
 		}
 		s.doom(t)
 	}

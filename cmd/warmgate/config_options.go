@@ -24,10 +24,19 @@ func (c *Config) scalerPool(name string, driver scaler.Driver) scaler.Pool {
 	p := c.Pools[name]
 	base, host := c.poolSite(name)
 	return scaler.Pool{
-		Name: name, Key: p.Key, Driver: driver, Base: base, Steps: p.Steps, Cooldown: p.Cooldown,
+		Name: name, Key: p.Key, Driver: driver, Base: base, Steps: p.Steps, Warm: p.warm(), Cooldown: p.Cooldown,
 		Maximum: p.MaxTasks, StartTimeout: p.StartTimeout,
 		Probe: scaler.Probe{Path: p.Probe.Path, Host: host},
 	}
+}
+
+// warm returns the key warm as the scaler has it.
+func (p *PoolConfig) warm() []scaler.Warm {
+	var list []scaler.Warm
+	for _, w := range p.Warm {
+		list = append(list, scaler.Warm(w))
+	}
+	return list
 }
 
 // poolSite returns below which path the pool's tasks serve their sites, "" for

@@ -10,6 +10,7 @@ type PoolConfig struct {
 	Ports        []int         `yaml:"ports" doc:"Numbers of the tasks' further ports, which routes may name. A process gets a free port for each that its command or env holds as {port:NUMBER}; a static or an ECS task has them on its own host."`
 	Steps        map[int]int   `yaml:"steps" doc:"Number of tasks by number of awake sessions, for example { 1: 1, 3: 3 }, where the key lets sessions share tasks. Empty: one task from the first session on."`
 	Cooldown     time.Duration `yaml:"cooldown" doc:"How long there must be too many tasks before one is stopped, where sessions share tasks."`
+	Warm         []WarmConfig  `yaml:"warm" doc:"Hours in which there are tasks before anybody comes, where the key lets sessions share tasks. Where entries overlap the most tasks count. After the hours tasks go by steps and cooldown. With {client} in the key this is for each client under clients from the beginning of the hours, and for any other from its first session in them."`
 	MaxTasks     int           `yaml:"max_tasks" doc:"Hard ceiling of the pool's tasks."`
 	StartTimeout time.Duration `yaml:"start_timeout" doc:"How long a task may take to become ready."`
 	Probe        ProbeConfig   `yaml:"probe" doc:"How readiness is found out: by an HTTP answer of the site itself."`
@@ -17,6 +18,14 @@ type PoolConfig struct {
 	Process *ProcessConfig    `yaml:"process,omitempty" doc:"Settings of the driver process. In dir, command, env and log_file stand {client}, {session} and {task} for their values; in command and env also {port}, {port:8080} (the free port for the pool's port 8080), {port:NAME} (one more free port) and {base} (the path below which the site is served)."`
 	Static  *StaticPoolConfig `yaml:"static,omitempty" doc:"Settings of the driver static."`
 	ECS     *ECSConfig        `yaml:"ecs,omitempty" doc:"Settings of the drivers ecs-task and ecs-service."`
+}
+
+// WarmConfig is an entry of warm of a pool.
+type WarmConfig struct {
+	Days     string `yaml:"days" doc:"Days of the week, for example mon-fri or sat,sun. Empty: all of them."`
+	Hours    string `yaml:"hours" doc:"From and to, for example 9-17, 8:30-12, or 22-6, which ends on the next day. Empty: 0-24. An hour that the clocks skip is left out, one that they show twice counts twice."`
+	TimeZone string `yaml:"time_zone" doc:"Name of the IANA database, for example America/Los_Angeles. Empty: UTC."`
+	Tasks    int    `yaml:"tasks" doc:"How many tasks there are at least."`
 }
 
 // ProbeConfig is the section probe of a pool.

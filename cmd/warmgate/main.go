@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+	_ "time/tzdata" // warm hours have zones, and an image need not
 )
 
 // version is set by the linker.
