@@ -60,8 +60,14 @@ func fuzzHandler(f *testing.F) (h *Handler, asked *sites) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	path := func(pattern string) route.Conditions {
+		return route.Conditions{Path: route.Patterns{Values: []string{pattern}}}
+	}
 	table, err := route.NewTable([]route.Rule{
 		sessionRule(route.Session{}),
+		{Priority: 100, Conditions: path("/api/*"), Action: &route.Forward{URLs: []string{"http://api:1"}}},
+		{Priority: 101, Conditions: path("/old/*"), Action: &route.Redirect{Host: "new.example.com", Path: "/new/#{path}"}},
+		{Priority: 102, Conditions: path("/hint/*"), Action: &route.Session{Pool: "edit", ID: []route.IDSource{"header:X-Session-ID", route.SourceHint}}},
 		{Default: true, Action: &route.FixedResponse{StatusCode: 404}},
 	})
 	if err != nil {
@@ -101,6 +107,11 @@ func FuzzChain(f *testing.F) {
 		"POST /session/a/.warmgate/wake HTTP/1.1\r\nHost: w\r\nContent-Length: 5",
 		"GET /session/a/x HTTP/1.1\r\nHost: w\r\nX-Forwarded-For: 1.1.1.1, [::1]:2\r\nOrigin: null\r\nRange: bytes=0-1",
 		"OPTIONS /session/b/x HTTP/1.0\r\nX-Forwarded-Host: \xff",
+		"GET /api//a%2Fb;c=%3A?q=%3A;z HTTP/1.1\r\nHost: w",
+		"GET /old/a%2Fb?q=1 HTTP/1.1\r\nHost: w:8080",
+		"GET /session/a HTTP/1.1\r\nHost: w",
+		"GET /hint/x HTTP/1.1\r\nHost: w\r\nX-Session-ID: b",
+		"GET /hint/x HTTP/1.1\r\nHost: w\r\nReferer: http://w/session/a/",
 	} {
 		f.Add(head, "5\r\nhello\r\n0\r\n\r\n")
 	}
@@ -115,14 +126,28 @@ func FuzzChain(f *testing.F) {
 		defer cancel()
 		*asked = sites{}
 		path := r.URL.EscapedPath()
+		said := h.Explain(r)
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r.WithContext(ctx))
+		checkExplained(t, said, w, asked)
 		if w.Code >= 500 && w.Code != 502 && w.Code != 503 && w.Code != 504 {
 			t.Errorf("answer = %d %s", w.Code, w.Body)
 		}
 		want := map[string]string{"site-a:1": "/session/a", "site-b:1": "/session/b"}[asked.addr] + asked.path
-		if asked.addr != "" && path != want {
+		if asked.addr != "" && path != want && said.Rule != "102" {
 			t.Errorf("%q went to %s as %q", path, asked.addr, asked.path)
 		}
 	})
+}
+
+// checkExplained: what Explain says is what happens.
+func checkExplained(t *testing.T, said Explanation, w *httptest.ResponseRecorder, asked *sites) {
+	t.Helper()
+	a := said.Action
+	if asked.addr != "" && asked.path != a.Path {
+		t.Errorf("Explain says that %q is asked for, but %q was: %+v", a.Path, asked.path, said)
+	}
+	if a.Status != 0 && (w.Code != a.Status || w.Header().Get("Location") != a.Location || asked.addr != "") {
+		t.Errorf("Explain says %d %q, but the answer was %d %q: %+v", a.Status, a.Location, w.Code, w.Header().Get("Location"), said)
+	}
 }

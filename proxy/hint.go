@@ -31,11 +31,7 @@ func (x *exchange) followHint() bool {
 	x.h.metrics.escaped.WithLabelValues(destination(x.r)).Inc()
 	header := x.w.Header()
 	header.Set("Vary", "Referer")
-	location := page.Prefix + x.facts.Path
-	if x.facts.Query != "" {
-		location += "?" + x.facts.Query
-	}
-	x.redirect(http.StatusTemporaryRedirect, location)
+	x.redirect(http.StatusTemporaryRedirect, withQuery(page.Prefix+x.facts.Path, x.facts.Query))
 	return true
 }
 

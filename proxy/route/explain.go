@@ -6,11 +6,20 @@ import "slices"
 type Verdict struct {
 	Rule    *Rule
 	Matched bool
-	// Field, Got and Want describe the first condition that does not hold; empty
-	// if the rule matched. A header's field is "header NAME".
+	// Checks are the conditions that were looked at, in their order. Unless the
+	// rule matched, the last of them is the one that does not hold; those behind
+	// it were not looked at.
+	Checks []Check
+}
+
+// Check is one condition of a rule, held against a request.
+type Check struct {
+	// Field is path, host, method, query, source_ip, or "header NAME".
 	Field string
+	Holds bool
 	Got   []string // what the request has; empty if it has nothing
 	Want  []string // the condition's values; regular expressions stand in slashes
+	By    string   // the first of Want that matches; "" unless Holds
 }
 
 // Explain tries the rules as [Table.Match] does and tells of each that it looked
@@ -18,14 +27,53 @@ type Verdict struct {
 func (t *Table) Explain(req *Request) []Verdict {
 	var list []Verdict
 	for i := range t.rules {
-		r := &t.rules[i]
-		c := r.failing(req)
-		if c == nil {
-			return append(list, Verdict{Rule: r, Matched: true})
+		v := t.rules[i].explain(req)
+		list = append(list, v)
+		if v.Matched {
+			break
 		}
-		list = append(list, Verdict{Rule: r, Field: c.name(), Got: c.got(req), Want: slices.Clone(c.want)})
 	}
 	return list
+}
+
+func (r *Rule) explain(req *Request) Verdict {
+	v := Verdict{Rule: r, Matched: true}
+	for i := range r.compiled {
+		c := &r.compiled[i]
+		check := Check{Field: c.name(), Got: c.got(req), Want: slices.Clone(c.want)}
+		check.By, check.Holds = c.witness(req)
+		v.Checks = append(v.Checks, check)
+		if v.Matched = check.Holds; !v.Matched {
+			break
+		}
+	}
+	return v
+}
+
+// witness returns the first value by which c holds; false if it does not.
+func (c *condition) witness(r *Request) (value string, ok bool) {
+	for i, want := range c.want {
+		if one := c.only(i); one.holds(r) {
+			return want, true
+		}
+	}
+	return "", false
+}
+
+// only is c with nothing but the value that is written at c.want[i].
+func (c *condition) only(i int) condition {
+	one := condition{field: c.field, header: c.header, want: c.want[i : i+1]}
+	switch {
+	case len(c.pairs) > 0:
+		one.pairs = c.pairs[i : i+1]
+	case len(c.prefixes) > 0:
+		one.prefixes = c.prefixes[i : i+1]
+	case i < len(c.globs):
+		one.globs = c.globs[i : i+1]
+	case len(c.regexes) > 0:
+		one.regexes = c.regexes[i-len(c.globs) : i-len(c.globs)+1]
+	}
+	return one
 }
 
 func (c *condition) name() string {

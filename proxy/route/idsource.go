@@ -40,6 +40,7 @@ const (
 
 // source is a compiled IDSource, other than the hint.
 type source struct {
+	text   IDSource // as written
 	kind   sourceKind
 	value  int         // which of the identifier's variables it finds; not for kindHost
 	paths  []idPath    // for kindPath
@@ -61,7 +62,7 @@ func (s IDSource) split() (kind sourceKind, argument string) {
 // compileSource adds what s can find to the variables of d.
 func (d *identifier) compileSource(s IDSource, path Patterns, m *mistakes) {
 	kind, argument := s.split()
-	src := source{kind: kind}
+	src := source{text: s, kind: kind}
 	variable := argument
 	switch kind {
 	case kindPath:

@@ -247,7 +247,11 @@ func TestExplain(t *testing.T) {
 	}
 	var list []verdict
 	for _, v := range table.Explain(req) {
-		list = append(list, verdict{v.Rule.String(), v.Field, v.Matched, v.Got, v.Want})
+		c := v.Checks[0]
+		if c.Holds != v.Matched {
+			t.Errorf("rule %s: Matched = %v, but its only condition: %v", v.Rule, v.Matched, c.Holds)
+		}
+		list = append(list, verdict{v.Rule.String(), c.Field, v.Matched, c.Got, c.Want})
 	}
 	want := []verdict{
 		{rule: "1", field: "host", got: []string{"c.com:80"}, want: []string{"a.com", "/^b/"}},
@@ -256,7 +260,7 @@ func TestExplain(t *testing.T) {
 		{rule: "4", field: "query", got: []string{"k=2"}, want: []string{"k=v", "w"}},
 		{rule: "5", field: "source_ip", got: []string{"192.0.2.7"}, want: []string{"10.0.0.0/8"}},
 		{rule: "6", field: "path", got: []string{"/x"}, want: []string{"/y"}},
-		{rule: "7", matched: true},
+		{rule: "7", field: "path", matched: true, got: []string{"/x"}, want: []string{"/x"}},
 	}
 	if diff := cmp.Diff(want, list, cmp.AllowUnexported(verdict{})); diff != "" {
 		t.Errorf("Explain (-want +got):\n%s", diff)
@@ -264,7 +268,11 @@ func TestExplain(t *testing.T) {
 
 	var none []string
 	for _, v := range table.Explain(&Request{}) {
-		none = append(none, fmt.Sprint(v.Rule, " ", len(v.Got)))
+		got := 0
+		for _, c := range v.Checks {
+			got += len(c.Got)
+		}
+		none = append(none, fmt.Sprint(v.Rule, " ", got))
 	}
 	if !slices.Equal(none, []string{"1 0", "2 0", "3 0", "4 0", "5 0", "6 0", "7 0", "default 0"}) {
 		t.Errorf("Explain of an empty request = %v", none)
