@@ -43,7 +43,8 @@ it sleep when nobody uses it.`,
 	root.SetErr(a.stderr)
 	root.PersistentFlags().StringVar(&a.configFile, "config", "",
 		"configuration `file` (default: WARMGATE_CONFIG, or warmgate.yaml if there is one)")
-	root.AddCommand(a.serveCommand(), a.configCommand(), a.sessionCommand(), a.tableCommand(), a.versionCommand())
+	root.AddCommand(a.serveCommand(), a.configCommand(), a.sessionCommand(), a.tableCommand(),
+		a.explainCommand(), a.versionCommand())
 	return root
 }
 

@@ -10,11 +10,19 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// sessionFlags are common to all commands below session.
+// sessionFlags are common to all commands that call the management API.
 type sessionFlags struct {
 	adminURL  string
 	tokenFile string
 	json      bool
+}
+
+// register gives cmd, and the commands below it, the flags.
+func (f *sessionFlags) register(cmd *cobra.Command) {
+	flags := cmd.PersistentFlags()
+	flags.StringVar(&f.adminURL, "admin-url", "", "`URL` of the admin listener (default: WARMGATE_ADMIN_URL, or admin.listen of the configuration)")
+	flags.StringVar(&f.tokenFile, "token-file", "", "`file` with the token (default: admin.token_file of the configuration)")
+	flags.BoolVar(&f.json, "json", false, "print the answer as JSON")
 }
 
 func (a *app) sessionCommand() *cobra.Command {
@@ -28,10 +36,7 @@ in the same folder there is nothing to say.`,
 		Args: group,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	flags := cmd.PersistentFlags()
-	flags.StringVar(&f.adminURL, "admin-url", "", "`URL` of the admin listener (default: WARMGATE_ADMIN_URL, or admin.listen of the configuration)")
-	flags.StringVar(&f.tokenFile, "token-file", "", "`file` with the token (default: admin.token_file of the configuration)")
-	flags.BoolVar(&f.json, "json", false, "print the answer as JSON")
+	f.register(cmd)
 	cmd.AddCommand(
 		a.activateCommand(f), a.listCommand(f), a.statusCommand(f),
 		a.changeCommand(f, "keepalive", "Extend a session's life", "without waking it"),

@@ -96,7 +96,7 @@ func (c *Config) table() (*route.Table, error) {
 		if err != nil {
 			return nil, err
 		}
-		if s, ok := rule.Action.(*route.Session); ok && s.Port == c.Pools[s.Pool].Port {
+		if s, ok := rule.Action.(*route.Session); ok && c.Pools[s.Pool] != nil && s.Port == c.Pools[s.Pool].Port {
 			s.Port = 0
 		}
 		rules = append(rules, rule)

@@ -120,6 +120,7 @@ func wire(c *Config, store store, token string, stdout io.Writer, logger *slog.L
 	management := api.New(api.Options{
 		Sessions: sessions, Pools: c.poolNames(), Logger: logger,
 		PreviewURL: func(s *session.Session) string { return c.previewURL(c.PublicURL, s) },
+		Explain:    func(q api.Question) (any, session.ID, error) { return c.explain(q, p.proxy.Explain) },
 	})
 	adminGuard, err := api.NewGuard(api.GuardOptions{Token: token, Hosts: c.adminHosts(), SameOrigin: true})
 	if err != nil {

@@ -427,3 +427,50 @@ func TestStoreUnavailable(t *testing.T) {
 		t.Errorf("answer = %d %s, want 503 with Retry-After and no details", res.StatusCode, body)
 	}
 }
+
+// TestExplainRequest: the call hands on the question, and adds the session that
+// the request names.
+func TestExplainRequest(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.call("POST", "/api/sessions/activate", `{"clientId":"acme","userId":"u","sessionId":"demo"}`)
+	if res, _ := f.call("POST", "/api/explain", `{"method":"GET","url":"/"}`); res.StatusCode != 404 {
+		t.Errorf("without rules: %d, want 404", res.StatusCode)
+	}
+	var asked api.Question
+	f.handler = api.New(api.Options{
+		Sessions: session.NewManager(session.ManagerOptions{
+			Store: f.store, Registry: f.registry, Extender: &extender{f.store}, Backends: f.backends,
+		}),
+		Explain: func(q api.Question) (any, session.ID, error) {
+			asked = q
+			if q.URL == "" {
+				return nil, "", &session.InvalidError{Field: "url", Reason: "is empty"}
+			}
+			return "because", session.ID(strings.Trim(q.URL, "/")), nil
+		},
+	})
+	for _, test := range []struct {
+		body, session, noSession string
+		status                   int
+	}{
+		{`{"method":"GET","url":"/demo","header":{"X-A":["1","2"]},"source":"192.0.2.1"}`, "demo", "", 200},
+		{`{"method":"GET","url":"/none"}`, "", "there is no session none", 200},
+		{`{"method":"GET","url":"/"}`, "", "", 200},
+		{`{"method":"GET"}`, "", "", 400},
+		{`{"verb":"GET"}`, "", "", 400},
+	} {
+		res, answer := f.call("POST", "/api/explain", test.body)
+		if res.StatusCode != test.status || test.status == 200 && answer["explanation"] != "because" {
+			t.Errorf("explain %s = %d %v, want %d", test.body, res.StatusCode, answer, test.status)
+		}
+		named, _ := answer["session"].(map[string]any)
+		missing, _ := answer["noSession"].(string)
+		if id, _ := named["sessionId"].(string); id != test.session || missing != test.noSession {
+			t.Errorf("explain %s: session %q, %q; want %q, %q", test.body, id, missing, test.session, test.noSession)
+		}
+		if test.session != "" && (len(asked.Header["X-A"]) != 2 || asked.Source != "192.0.2.1" || asked.Method != "GET") {
+			t.Errorf("asked = %+v", asked)
+		}
+	}
+}

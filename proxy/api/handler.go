@@ -35,6 +35,10 @@ type Options struct {
 	// PreviewURL returns where a browser sees the session; "" if nowhere. Nil
 	// means nowhere for all.
 	PreviewURL func(s *session.Session) string
+	// Explain says what would happen to a request, and which session it names, if
+	// any; *session.InvalidError for a question that makes no request. Nil means
+	// that there is nothing to explain.
+	Explain func(q Question) (explanation any, id session.ID, err error)
 	// Logger takes a line for each call that changes something; nil means none.
 	Logger *slog.Logger
 }
@@ -45,6 +49,7 @@ type Handler struct {
 	sessions   Sessions
 	pools      []string
 	previewURL func(s *session.Session) string
+	explain    func(q Question) (any, session.ID, error)
 	logger     *slog.Logger
 	mux        *http.ServeMux
 }
@@ -52,7 +57,8 @@ type Handler struct {
 // New returns a Handler.
 func New(o Options) *Handler {
 	h := &Handler{
-		sessions: o.Sessions, pools: slices.Clone(o.Pools), previewURL: o.PreviewURL, logger: o.Logger,
+		sessions: o.Sessions, pools: slices.Clone(o.Pools), previewURL: o.PreviewURL,
+		explain: o.Explain, logger: o.Logger,
 		mux: http.NewServeMux(),
 	}
 	if h.logger == nil {
@@ -68,6 +74,7 @@ func New(o Options) *Handler {
 	h.handle(http.MethodGet, "/api/sessions/{id}/{second}", h.clientOrStatus)
 	h.handle(http.MethodPost, "/api/sessions/{id}/keepalive", h.keepalive)
 	h.handle(http.MethodPost, "/api/sessions/{id}/deactivate", h.deactivate)
+	h.handle(http.MethodPost, "/api/explain", h.explainRequest)
 	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		problem.WriteJSON(w, r, problem.New(http.StatusNotFound, "The management API has no such path."))
 	})
