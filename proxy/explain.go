@@ -95,7 +95,7 @@ type ExplainedSource struct {
 // Explain says what the handler's rules would do with r, without doing it. The
 // body is not read.
 func (h *Handler) Explain(r *http.Request) Explanation {
-	return Explain(h.table.Load().table, h.trusted, r)
+	return Explain(h.table.Load().table, h.settings.Load().TrustedProxies, r)
 }
 
 // Explain says what a handler with these rules and trusted proxies would do with
