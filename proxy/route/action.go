@@ -1,7 +1,5 @@
 package route
 
-import "time"
-
 // Action is what a rule does: one of [*Session], [*Forward], [*Static],
 // [*Redirect], [*FixedResponse] and [*Management].
 type Action interface {
@@ -57,9 +55,6 @@ type Session struct {
 	Template string
 	// AllowGuessable permits ids that others made and that may be open to guessing.
 	AllowGuessable bool
-	// HoldTimeout and PageGrace take the place of the general settings unless 0.
-	HoldTimeout time.Duration
-	PageGrace   time.Duration
 }
 
 // Forward passes the request on unchanged, to fixed addresses or to a pool.

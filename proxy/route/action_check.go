@@ -29,12 +29,6 @@ func (s *Session) check(m *mistakes) {
 	default:
 		m.add("session.prefix", "%q is neither strip nor keep", s.Prefix)
 	}
-	if s.HoldTimeout < 0 {
-		m.add("session.hold_timeout", "is negative")
-	}
-	if s.PageGrace < 0 {
-		m.add("session.page_grace", "is negative")
-	}
 }
 
 func (f *Forward) check(m *mistakes) {

@@ -20,11 +20,18 @@ type Rule struct {
 	Action Action
 	// Compress has text from upstreams coded with gzip for clients that take it.
 	Compress bool
+	// Rewrite, ResponseHeaders and Limits are optional, with any action.
+	Rewrite         Rewrite
+	ResponseHeaders ResponseHeaders
+	Limits          Limits
 
-	index      int
-	place      string // describePlace, made once
-	compiled   []condition
-	identifier *identifier // nil unless Action is a *Session
+	index       int
+	place       string // describePlace, made once
+	compiled    []condition
+	identifier  *identifier // nil unless Action is a *Session
+	pathRewrite *replacer   // nil for none, as hostRewrite and headerEdits
+	hostRewrite *replacer
+	headerEdits *headerEdits
 }
 
 // Conditions of a rule; all that are present must hold.

@@ -28,6 +28,9 @@ func NewTable(rules []Rule) (*Table, error) {
 		r.checkPlace(seen, m)
 		r.compiled = compileConditions(r.Conditions, m)
 		r.compileAction(m)
+		r.compileRewrite(m)
+		r.compileResponseHeaders(m)
+		r.Limits.check(r.Action, m)
 		errs = append(errs, m.errs...)
 	}
 	if len(errs) > 0 {

@@ -151,8 +151,8 @@ func TestNewTableReportsEveryMistake(t *testing.T) {
 			`source_ip: "192.0.2.1" is no prefix`, "nobody's address",
 		}},
 
-		{"session", []Rule{session(Session{Port: 70000, Prefix: "drop", HoldTimeout: -1, PageGrace: -1}, paths("/s/*"))}, []string{
-			"session.pool: missing", "session.port: 70000", "session.prefix", "session.hold_timeout", "session.page_grace",
+		{"session", []Rule{session(Session{Port: 70000, Prefix: "drop"}, paths("/s/*"))}, []string{
+			"session.pool: missing", "session.port: 70000", "session.prefix",
 		}},
 		{"session id of a path", []Rule{session(Session{Pool: "p"}, paths("/s", "/s*", "/a?/*", "/a//*", "*"))}, []string{
 			`"/s" has no /*`, `"/s*"`, `"/a?/*"`, `"/a//*"`, `"*"`,
