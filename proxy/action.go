@@ -20,7 +20,7 @@ func (x *exchange) serveForward(action *route.Forward, group *targetGroup) {
 	}
 	for t := range group.inTurn() {
 		x.line.Target = t.addr
-		err := x.forward(attempt{scheme: t.scheme, addr: t.addr, path: x.facts.Path, keepHost: action.Host != route.HostUpstream})
+		err := x.forward(attempt{scheme: t.scheme, addr: t.addr, path: x.path, host: x.askedHost(t.addr, action.Host != route.HostUpstream)})
 		if err == nil {
 			return
 		}

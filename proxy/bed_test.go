@@ -329,6 +329,14 @@ func (b *bed) get(target string, header map[string]string) reply {
 	return r
 }
 
+// sendBy has all requests to upstreams go by the transport.
+func (h *Handler) sendBy(t http.RoundTripper) {
+	routing := h.table.Load()
+	for i := range routing.transports {
+		routing.transports[i] = t
+	}
+}
+
 // bubble runs f in a synctest bubble with its cleanups.
 func bubble(t *testing.T, f func(t *testing.T)) {
 	t.Helper()

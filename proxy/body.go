@@ -14,12 +14,17 @@ import (
 // A Transport may read it after the attempt is over, so it is not pooled.
 type requestBody struct {
 	io.ReadCloser
-	err atomic.Pointer[error] // io.EOF at its end
+	limit, read int64                 // limit 0 is none
+	err         atomic.Pointer[error] // io.EOF at its end
 }
 
 // Read implements io.Reader.
 func (b *requestBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
+	b.read += int64(n)
+	if b.limit > 0 && b.read > b.limit {
+		n, err = 0, &http.MaxBytesError{Limit: b.limit}
+	}
 	if err != nil {
 		b.err.Store(&err)
 	}
@@ -34,6 +39,9 @@ func (b *requestBody) mistake() error {
 	err := b.err.Load()
 	if err == nil || errors.Is(*err, io.EOF) {
 		return nil
+	}
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](*err); ok {
+		return tooLarge
 	}
 	return &session.InvalidError{Field: "body", Reason: "cannot be read: " + (*err).Error()}
 }
@@ -52,6 +60,23 @@ func (x *exchange) beginLine(w http.ResponseWriter, r *http.Request) {
 	r.Body = servers
 	x.r = r.WithContext(r.Context())
 	x.r.Body = x.body
+}
+
+// limitBody refuses a body that is larger than the rule allows, at once if the
+// client says so (RFC 9110 15.5.14), else when that much was read. It reports
+// whether the request may go on.
+func (x *exchange) limitBody() bool {
+	limit := x.rule.Limits.BodyBytes
+	if limit == 0 || x.body == nil {
+		return true
+	}
+	x.body.limit = limit
+	if x.r.ContentLength <= limit {
+		return true
+	}
+	x.closeUnlessRead()
+	x.fail(&http.MaxBytesError{Limit: limit})
+	return false
 }
 
 // closeUnlessRead has the connection closed behind an answer that comes before

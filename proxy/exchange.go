@@ -31,7 +31,11 @@ type exchange struct {
 	class    class
 	rule     *route.Rule
 	counts   *ruleCounters
-	reverse  httputil.ReverseProxy
+	editor   *answerEditor // nil unless the rule edits answers
+	// path and host are what the rule's rewrites made of the request; see rewriteTarget.
+	path, host string
+	// reverse forwards, by the rule's Transport.
+	reverse httputil.ReverseProxy
 	// lastRewriter belongs to lastMount: the next request is often for the same session.
 	lastMount    string
 	lastRewriter *prefix.Rewriter
@@ -55,11 +59,9 @@ type exchange struct {
 // attempt is where and how a request is forwarded.
 type attempt struct {
 	// scheme is http or https, addr host:port or a host alone, path the escaped path
-	// to ask for.
-	scheme, addr, path string
-	// keepHost sends the client's Host instead of addr.
-	keepHost bool
-	began    time.Time
+	// to ask for, host the Host; empty means the client's.
+	scheme, addr, path, host string
+	began                    time.Time
 }
 
 func newExchange(h *Handler) *exchange {
@@ -68,7 +70,6 @@ func newExchange(h *Handler) *exchange {
 		Rewrite:        x.rewrite,
 		ModifyResponse: x.modifyResponse,
 		ErrorHandler:   func(_ http.ResponseWriter, _ *http.Request, err error) { x.err = err },
-		Transport:      h.transport,
 		BufferPool:     &h.buffers,
 		ErrorLog:       h.errorLog,
 	}
@@ -167,12 +168,13 @@ func (x *exchange) modifyResponse(res *http.Response) error {
 	x.line.UpstreamStatus = res.StatusCode
 	x.line.UpstreamDuration = time.Since(x.attempt.began)
 	x.closeUnlessRead()
-	if !x.attempt.keepHost {
+	if x.attempt.host != "" {
 		x.moveLocation(res.Header)
 	}
 	if _, typed := res.Header["Content-Type"]; !typed {
 		x.w.Header()["Content-Type"] = nil // net/http would guess one
 	}
+	x.editUpstreamAnswer(res.Header)
 	if x.live != nil {
 		x.touch(res)
 		x.rewriteSessionResponse(res)

@@ -19,11 +19,7 @@ func TestBusySessionIsExtendedSeldom(t *testing.T) {
 		b := newBed(t, nil, nil)
 		extender := cache.NewExtender(b.store, b.registry.Clocks(), cache.ExtenderOptions{})
 		b.handler.toucher = extender
-		b.handler.exchanges.New = func() any {
-			x := newExchange(b.handler)
-			x.reverse.Transport = cannedTransport{body: "x"}
-			return x
-		}
+		b.handler.sendBy(cannedTransport{body: "x"})
 		var writes atomic.Int64
 		b.store.Intercept(func(_ context.Context, op storetest.Op, _ string) error {
 			if op == storetest.OpUpdate {

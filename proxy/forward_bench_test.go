@@ -55,11 +55,7 @@ func BenchmarkForward(b *testing.B) {
 		bed := newBenchBed(b)
 		bed.live.SetBackend(session.Backend{Phase: session.PhaseReady, Target: session.Target{TaskID: "t", Addr: upstreamAddr}})
 		h := bed.handler
-		h.exchanges.New = func() any {
-			x := newExchange(h)
-			x.reverse.Transport = transport
-			return x
-		}
+		h.sendBy(transport)
 		run(b, h, "/session/demo/src/a.js")
 	})
 }

@@ -82,11 +82,7 @@ func fuzzHandler(f *testing.F) (h *Handler, asked *sites) {
 		f.Fatal(err)
 	}
 	asked = &sites{}
-	h.exchanges.New = func() any {
-		x := newExchange(h)
-		x.reverse.Transport = asked
-		return x
-	}
+	h.sendBy(asked)
 	return h, asked
 }
 

@@ -81,7 +81,7 @@ type Handler struct {
 	holds      *holds
 	budgets    *budgets
 	wakes      wakes
-	transport  *upstream.Transport
+	transports transports
 	buffers    bufferPool
 	compressor compress.Compressor
 	exchanges  sync.Pool
@@ -104,7 +104,7 @@ func New(o Options) (*Handler, error) {
 		pages: o.Pages, problems: o.Problems, sockets: o.Sockets, accessLog: o.AccessLog, management: o.Management,
 		holds:      newHolds(),
 		budgets:    newBudgets(o.Budgets.withDefaults()),
-		transport:  upstream.New(o.Transport),
+		transports: transports{options: o.Transport},
 		requestIDs: newRequestIDs(),
 		logger:     o.Logger,
 		errorLog:   slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
@@ -122,7 +122,7 @@ func (h *Handler) Close() {
 	if none, err := route.NewTable(nil); err == nil {
 		_ = h.SetRoutes(none) // it opens nothing
 	}
-	h.transport.CloseIdleConnections()
+	h.transports.closeIdle()
 }
 
 // ServeHTTP takes the request through its rule and writes its access line.
@@ -157,9 +157,25 @@ func (x *exchange) serve() {
 	x.rule = rule
 	x.line.rule(rule)
 	x.counts = routing.counts[rule.Index()]
-	switch action := rule.Action.(type) {
-	case *route.Session:
+	x.act(routing)
+}
+
+// act does what the rule says.
+func (x *exchange) act(routing *routing) {
+	rule := x.rule
+	x.reverse.Transport = routing.transports[rule.Index()]
+	x.editAnswers()
+	if !x.limitBody() {
+		return
+	}
+	if action, ok := rule.Action.(*route.Session); ok {
 		x.serveSession(action)
+		return
+	}
+	if !x.rewriteRequest() {
+		return
+	}
+	switch action := rule.Action.(type) {
 	case *route.Forward:
 		x.serveForward(action, routing.groups[rule.Index()])
 	case *route.Static:

@@ -8,20 +8,20 @@ import (
 )
 
 // outgoing edits the header of a request to the upstream and returns the Host to
-// ask for: the client's, or the upstream's own. Then an Origin or Referer that is
-// on this host becomes the upstream's, too: dev servers compare them with Host.
+// ask for: the client's, or another one. Then an Origin or Referer that is on this
+// host becomes that one's, too: dev servers compare them with Host.
 func (x *exchange) outgoing(h http.Header) (host string) {
 	x.origin.setForwarded(h, x.r, x.line.RequestID, x.strippedPrefix())
-	if x.attempt.keepHost {
+	if x.attempt.host == "" {
 		return x.r.Host
 	}
 	for _, name := range [...]string{"Origin", "Referer"} {
 		if v := field(h, name); v != "" && sameOrigin(v, x.r.Host) {
 			rest, _ := cutScheme(v)
-			h.Set(name, x.attempt.scheme+"://"+x.attempt.addr+rest[len(x.r.Host):])
+			h.Set(name, x.attempt.scheme+"://"+x.attempt.host+rest[len(x.r.Host):])
 		}
 	}
-	return x.attempt.addr
+	return x.attempt.host
 }
 
 // strippedPrefix is what was taken off the path, "" if nothing was.
@@ -32,14 +32,14 @@ func (x *exchange) strippedPrefix() string {
 	return x.identity.Prefix
 }
 
-// moveLocation makes a redirect to the upstream's own address one to this host.
+// moveLocation makes a redirect to the Host that was asked for one to this host.
 func (x *exchange) moveLocation(h http.Header) {
 	v := h.Get("Location")
-	if v == "" || !sameOrigin(v, x.attempt.addr) {
+	if v == "" || !sameOrigin(v, x.attempt.host) {
 		return
 	}
 	rest, _ := cutScheme(v)
-	path := rest[len(x.attempt.addr):]
+	path := rest[len(x.attempt.host):]
 	if path == "" {
 		path = "/"
 	}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"fmt"
 	"iter"
+	"net/http"
 	"net/url"
 	"sync/atomic"
 
@@ -20,6 +21,8 @@ type routing struct {
 	groups []*targetGroup
 	files  []*static.Handler
 	counts []*ruleCounters
+	// transports lead to the rules' upstreams.
+	transports []http.RoundTripper
 	// unmatched counts what no rule has seen.
 	unmatched *ruleCounters
 }
@@ -44,10 +47,12 @@ func (h *Handler) newRouting(t *route.Table) (*routing, error) {
 	r := &routing{
 		table: t, groups: make([]*targetGroup, t.Len()), files: make([]*static.Handler, t.Len()),
 		counts: make([]*ruleCounters, t.Len()), unmatched: h.metrics.countersOf(""),
+		transports: make([]http.RoundTripper, t.Len()),
 	}
 	r.users.Store(1)
 	for rule := range t.Rules() {
 		r.counts[rule.Index()] = h.metrics.countersOf(rule.String())
+		r.transports[rule.Index()] = h.transports.within(rule.Limits.ResponseTimeout)
 		switch action := rule.Action.(type) {
 		case *route.Forward:
 			if action.Pool != "" {

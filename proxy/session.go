@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strings"
@@ -31,6 +32,9 @@ func (x *exchange) serveSession(action *route.Session) {
 			return
 		}
 		x.identity.Rest = "/"
+	}
+	if !x.rewriteTarget(x.sitePath()) {
+		return
 	}
 	s, err := x.lookup()
 	if err != nil {
@@ -117,12 +121,12 @@ func (x *exchange) forwardTo(b *session.Backend) error {
 	}
 	x.line.Target = addr
 	return x.forward(attempt{
-		scheme: "http", addr: addr, path: x.upstreamPath(), keepHost: x.action.Host == route.HostPreserve,
+		scheme: "http", addr: addr, path: x.path, host: x.askedHost(addr, x.action.Host == route.HostPreserve),
 	})
 }
 
-// upstreamPath is the path that the site is asked for.
-func (x *exchange) upstreamPath() string {
+// sitePath is the path that the site is asked for unless a rewrite changes it.
+func (x *exchange) sitePath() string {
 	if x.action.Prefix == route.PrefixKeep {
 		return x.facts.Path
 	}
@@ -174,15 +178,9 @@ func (x *exchange) leavesTarget(b *session.Backend) bool {
 }
 
 func (x *exchange) holdTimeout() time.Duration {
-	if x.action.HoldTimeout > 0 {
-		return x.action.HoldTimeout
-	}
-	return x.settings.Holds.Timeout
+	return cmp.Or(x.rule.Limits.HoldTimeout, x.settings.Holds.Timeout)
 }
 
 func (x *exchange) pageGrace() time.Duration {
-	if x.action.PageGrace > 0 {
-		return x.action.PageGrace
-	}
-	return x.settings.Holds.PageGrace
+	return cmp.Or(x.rule.Limits.PageGrace, x.settings.Holds.PageGrace)
 }

@@ -57,11 +57,11 @@ func (x *exchange) upgradeUpstream(t session.Target) (url string, header http.He
 	if !ok {
 		return "", nil, &session.InvalidError{Field: "port", Reason: "the session's task has no such port"}
 	}
-	x.attempt = attempt{scheme: "http", addr: addr, keepHost: x.action.Host == route.HostPreserve, began: time.Now()}
+	x.attempt = attempt{scheme: "http", addr: addr, host: x.askedHost(addr, x.action.Host == route.HostPreserve), began: time.Now()}
 	header = x.r.Header.Clone()
 	removeConnectionFields(header)
 	header.Set("Host", x.outgoing(header))
-	url = "ws://" + addr + x.upstreamPath()
+	url = "ws://" + addr + x.path
 	if x.facts.Query != "" {
 		url += "?" + x.facts.Query
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/webordinary/warmgate/proxy/route"
 )
@@ -23,6 +22,10 @@ type RouteConfig struct {
 	Header    []HeaderCondition `yaml:"header,omitempty" doc:"Conditions on headers; each must hold."`
 	Query     []QueryValue      `yaml:"query,omitempty" doc:"Condition: the query string has one of these pairs."`
 	SourceIP  []string          `yaml:"source_ip,omitempty" doc:"Condition: the client's network (CIDR)."`
+
+	Rewrite         RewriteConfig         `yaml:"rewrite,omitempty" doc:"Changes the path and the host that the request is forwarded with, once the rule is chosen: the ALB's transforms url-rewrite and host-header-rewrite."`
+	ResponseHeaders ResponseHeadersConfig `yaml:"response_headers,omitempty" doc:"Changes the header of the rule's answers."`
+	Limits          RuleLimitsConfig      `yaml:"limits,omitempty" doc:"Bounds of the rule's requests, in place of the general ones."`
 
 	Compress *bool `yaml:"compress,omitempty" doc:"Codes text from the upstream with gzip where the client takes it; event streams and what is coded already stay as they are. Default: true for session, false for forward."`
 
@@ -49,16 +52,14 @@ type QueryValue struct {
 
 // SessionAction is the action session.
 type SessionAction struct {
-	Pool           string        `yaml:"pool" doc:"Name of the pool that serves the sessions. May be left out if there is one pool only."`
-	Port           int           `yaml:"port,omitempty" doc:"Port on the task, one of the pool's; 0 is its main port."`
-	Prefix         string        `yaml:"prefix,omitempty" doc:"strip: the site knows nothing of the prefix that names the session; keep: the path is forwarded unchanged. Empty: strip."`
-	Host           string        `yaml:"host,omitempty" doc:"Host header that the site gets: upstream (its own address, which dev servers admit without a setting) or preserve (the client's). Empty: upstream."`
-	NoRewrite      bool          `yaml:"no_rewrite,omitempty" doc:"Passes the site's answers on as they are although the prefix was stripped."`
-	ID             []string      `yaml:"id,omitempty" doc:"Where the session's id comes from, in this order: path, host:{id}.example.com, header:NAME, hint. Empty: path."`
-	Template       string        `yaml:"template,omitempty" doc:"Builds the id from what the sources found, for example {client}-{thread}. Empty: {id}."`
-	AllowGuessable bool          `yaml:"allow_guessable,omitempty" doc:"Says that the ids of this rule may be open to guessing; whoever guesses one sees its site. Required with template."`
-	HoldTimeout    time.Duration `yaml:"hold_timeout,omitempty" doc:"Takes the place of cold.hold_timeout."`
-	PageGrace      time.Duration `yaml:"page_grace,omitempty" doc:"Takes the place of cold.page_grace."`
+	Pool           string   `yaml:"pool" doc:"Name of the pool that serves the sessions. May be left out if there is one pool only."`
+	Port           int      `yaml:"port,omitempty" doc:"Port on the task, one of the pool's; 0 is its main port."`
+	Prefix         string   `yaml:"prefix,omitempty" doc:"strip: the site knows nothing of the prefix that names the session; keep: the path is forwarded unchanged. Empty: strip."`
+	Host           string   `yaml:"host,omitempty" doc:"Host header that the site gets: upstream (its own address, which dev servers admit without a setting) or preserve (the client's). Empty: upstream."`
+	NoRewrite      bool     `yaml:"no_rewrite,omitempty" doc:"Passes the site's answers on as they are although the prefix was stripped."`
+	ID             []string `yaml:"id,omitempty" doc:"Where the session's id comes from, in this order: path, host:{id}.example.com, header:NAME, hint. Empty: path."`
+	Template       string   `yaml:"template,omitempty" doc:"Builds the id from what the sources found, for example {client}-{thread}. Empty: {id}."`
+	AllowGuessable bool     `yaml:"allow_guessable,omitempty" doc:"Says that the ids of this rule may be open to guessing; whoever guesses one sees its site. Required with template."`
 }
 
 // ForwardAction is the action forward.
@@ -109,6 +110,7 @@ func (r *RouteConfig) compresses() bool {
 func (r *RouteConfig) rule() (route.Rule, error) {
 	rule := route.Rule{
 		Priority: r.Priority, Default: r.Default, Name: r.Name, Compress: r.compresses(),
+		Rewrite: r.Rewrite.rewrite(), ResponseHeaders: route.ResponseHeaders(r.ResponseHeaders), Limits: route.Limits(r.Limits),
 		Conditions: route.Conditions{
 			Path:      route.Patterns{Values: r.Path, Regex: r.PathRegex},
 			Host:      route.Patterns{Values: r.Host, Regex: r.HostRegex},
@@ -180,7 +182,6 @@ func (s *SessionAction) action() route.Action {
 	return &route.Session{
 		Pool: s.Pool, Port: s.Port, Prefix: route.PrefixMode(s.Prefix), Host: route.HostMode(s.Host), NoRewrite: s.NoRewrite,
 		ID: ids, Template: s.Template, AllowGuessable: s.AllowGuessable,
-		HoldTimeout: s.HoldTimeout, PageGrace: s.PageGrace,
 	}
 }
 

@@ -181,7 +181,7 @@ func TestPrintConfig(t *testing.T) {
 pools:
   edit: { key: "{session}", process: { dir: "/srv/{client}", env: { API_KEY: hunter2 } } }
 routes:
-  - { priority: 15, path: ["/session/*"], session: { hold_timeout: 30s } }
+  - { priority: 15, path: ["/session/*"], session: {}, limits: { hold_timeout: 30s } }
   - { default: true, redirect: { host: example.com, query: "" } }
 `
 	c, err := load(t, text, nil)

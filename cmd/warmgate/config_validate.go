@@ -243,8 +243,8 @@ func (c *Config) checkTimes(m *mistakes) {
 		m.add("cold.page_grace", "must be shorter than cold.hold_timeout")
 	}
 	for i := range c.Routes {
-		if s := c.Routes[i].Session; s != nil && s.HoldTimeout >= c.Shutdown.Drain {
-			m.add(fmt.Sprintf("routes[%d].session.hold_timeout", i), "must be shorter than shutdown.drain (%s)",
+		if c.Routes[i].Limits.HoldTimeout >= c.Shutdown.Drain {
+			m.add(fmt.Sprintf("routes[%d].limits.hold_timeout", i), "must be shorter than shutdown.drain (%s)",
 				durationText(c.Shutdown.Drain))
 		}
 	}

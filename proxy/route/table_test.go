@@ -108,6 +108,10 @@ func TestNewTableReportsEveryMistake(t *testing.T) {
 	query := func(s string) *string { return &s }
 	session := func(s Session, c Conditions) Rule { return Rule{Priority: 1, Conditions: c, Action: &s} }
 	action := func(a Action) Rule { return Rule{Priority: 1, Conditions: paths("/*"), Action: a} }
+	extras := func(r Rule) Rule {
+		r.Priority, r.Conditions, r.Action = 1, paths("/*"), fixed()
+		return r
+	}
 	conditions := func(c Conditions) Rule { return Rule{Priority: 1, Conditions: c, Action: fixed()} }
 	tests := []struct {
 		name  string
@@ -191,6 +195,31 @@ func TestNewTableReportsEveryMistake(t *testing.T) {
 		}},
 		{"host mode", []Rule{action(&Forward{Pool: "p", Host: "x"})}, []string{`forward.host: "x" is neither`}},
 		{"session host mode", []Rule{session(Session{Pool: "p", Host: "x"}, paths("/s/*"))}, []string{`session.host: "x" is neither`}},
+		{"rewrite", []Rule{extras(Rule{Rewrite: Rewrite{
+			Path: Replacement{Regex: "(", Replace: "/a?b"}, Host: Replacement{Replace: "x"},
+		}})}, []string{"rewrite.path.regex: error parsing", "rewrite.host.regex: is missing", `rewrite.path.replace: "/a?b" holds ?`}},
+		{"rewrite groups", []Rule{extras(Rule{Rewrite: Rewrite{
+			Path: Replacement{Regex: "^/(a)", Replace: "/$2 "}, Host: Replacement{Regex: "(?P<x>.*)", Replace: "${y}"},
+		}})}, []string{"percent-encoded", "no group 2", "no group y"}},
+		{"rewrite dollar", []Rule{extras(Rule{Rewrite: Rewrite{Path: Replacement{Regex: "a", Replace: "$x"}}})}, []string{"is written $$"}},
+		{
+			"response headers",
+			[]Rule{extras(Rule{ResponseHeaders: ResponseHeaders{
+				Set: map[string]string{
+					"connection": "close", "a b": "", "X-A": "1", "x-a": "2", "X-B": "a\r\nb", "set-cookie": "a=b", "Sec-WebSocket-Accept": "x",
+				},
+				Remove: []string{"Content-Length", "X-B"},
+			}})},
+			[]string{
+				"Sec-Websocket-Accept belongs to", "the value of X-B holds", `"a b" is no header name`, "Connection belongs to",
+				"Set-Cookie would take", "X-A is named twice", "remove: Content-Length belongs to", "remove: X-B is set, too",
+			},
+		},
+		{
+			"limits",
+			[]Rule{extras(Rule{Limits: Limits{BodyBytes: -1, ResponseTimeout: -1, HoldTimeout: 1, PageGrace: 1}})},
+			[]string{"limits.body_bytes: is negative", "limits.response_timeout: is negative", "limits.hold_timeout: belongs to", "limits.page_grace: belongs to"},
+		},
 		{"static", []Rule{action(&Static{CacheControl: "a\r\nb"})}, []string{"static: needs either", "static.cache_control"}},
 		{"fixed", []Rule{action(&FixedResponse{StatusCode: 301, ContentType: "text"})}, []string{"fixed_response.status_code: 301"}},
 		{"fixed body", []Rule{action(&FixedResponse{StatusCode: 204, ContentType: "a/b;\r\n", Body: "x"})}, []string{"fixed_response.body", "fixed_response.content_type"}},
