@@ -34,12 +34,11 @@ func (s *Scaler) conclude(ctx context.Context, e *tracked, t *task, generation i
 	}
 	if err != nil && t.group.usable() > 0 { // a sibling can take over
 		s.detach(e)
-		if other, placeErr := s.place(e); placeErr == nil {
-			s.publish(e)
-			s.seeThrough(e, other, generation)
-			s.mu.Unlock()
-			return
-		}
+		other := s.place(e)
+		s.publish(e)
+		s.seeThrough(e, other, generation)
+		s.mu.Unlock()
+		return
 	}
 	s.mu.Unlock()
 	if err != nil {

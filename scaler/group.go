@@ -91,7 +91,7 @@ func (g *group) usable() int {
 
 // demand is what the number of tasks at now is decided from.
 func (g *group) demand(now time.Time) demand {
-	return demand{sessions: len(g.sessions), warm: g.pool.warm.tasks(now)}
+	return demand{sessions: len(g.sessions), warm: g.pool.warm.tasks(now), most: g.pool.limits(g.client).Tasks}
 }
 
 // missing returns how many tasks are to be started at now. Those that other
@@ -105,7 +105,7 @@ func (g *group) missing(now time.Time) int {
 func (g *group) strangers() []*stranger {
 	var list []*stranger
 	for _, v := range g.pool.unknown {
-		if v.Spec.Key == g.key && (v.State == TaskPending || v.State == TaskRunning) {
+		if v.Spec.Key == g.key && v.useful() {
 			list = append(list, v)
 		}
 	}

@@ -50,6 +50,8 @@ type demand struct {
 	sessions int
 	// warm tasks that are to be there whether or not anybody comes.
 	warm int
+	// most tasks that the group's client may have; zero is no bound.
+	most int
 }
 
 // policy decides how many tasks a group is to have.
@@ -59,7 +61,13 @@ type policy struct {
 }
 
 // desired returns the number of tasks for d.
-func (p policy) desired(d demand) int { return max(p.steps.tasks(d.sessions), d.warm) }
+func (p policy) desired(d demand) int {
+	n := max(p.steps.tasks(d.sessions), d.warm)
+	if d.most > 0 {
+		n = min(n, d.most)
+	}
+	return n
+}
 
 // excess returns how many of have tasks are to go at now, and since when there
 // have been too many (zero: there are not). A scale-in waits until there have

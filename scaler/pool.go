@@ -28,11 +28,13 @@ type Pool struct {
 	// in the key. Nil means {1: 1}.
 	Steps Steps
 	// Warm says when a group has tasks before anybody comes: the only group of a
-	// key without variables; with {client} in the key those of ClientNames, and any
+	// key without variables; with {client} in the key those of Clients, and any
 	// other that is in use or has tasks already. Not with {session} in the key.
 	Warm []Warm
-	// ClientNames are the clients that are known before they come.
-	ClientNames []session.ClientID
+	// PerClient bounds what each client may have, Clients what those named may
+	// have instead; they are known before they come.
+	PerClient Limits
+	Clients   map[session.ClientID]Limits
 	// Cooldown is how long a shared pool has to have too many tasks before any
 	// is stopped. Zero means 60 s.
 	Cooldown time.Duration
@@ -117,6 +119,23 @@ func (p Pool) Validate() error {
 			invalid(fmt.Sprintf("warm[%d].tasks", i), "is %d, more than the %d that the pool may have", w.Tasks, p.Maximum)
 		}
 	}
+	if p.PerClient.Tasks < 0 || p.PerClient.Sessions < 0 {
+		invalid("per_client", "has a negative limit")
+	}
+	for client, limits := range p.Clients {
+		if _, err := session.ParseClientID(string(client)); err != nil {
+			invalid("clients", "has %q, which is no client's id", client)
+		}
+		if limits.Tasks < 0 || limits.Sessions < 0 {
+			invalid("clients", "has a negative limit for %s", client)
+		}
+		if limits.Tasks > 0 && !p.tellsClientsApart() {
+			invalid("clients", "has a limit of tasks for %s; without {client} or {session} in the key clients share their tasks", client)
+		}
+	}
+	if p.PerClient.Tasks > 0 && !p.tellsClientsApart() {
+		invalid("per_client", "has a limit of tasks; without {client} or {session} in the key clients share them")
+	}
 	if len(p.Warm) > 0 && strings.Contains(p.Key, "{session}") {
 		invalid("warm", "needs sessions that share tasks: with {session} in the key a task cannot be there before its session")
 	}
@@ -152,8 +171,8 @@ type pool struct {
 	unknown map[string]*stranger
 	// registered counts task identities learnt; see look.
 	registered int64
-	// reserved places for tasks whose session is just being woken.
-	reserved int
+	// reserved places of sessions that are just being woken.
+	reserved map[*tracked]place
 	past     history
 	// warmTasks of each group, as of the last sweep.
 	warmTasks int
@@ -165,6 +184,9 @@ type stranger struct {
 	since time.Time
 }
 
+// useful reports whether it serves, or will.
+func (v *stranger) useful() bool { return v.State == TaskPending || v.State == TaskRunning }
+
 func newPool(config Pool) *pool {
 	config = config.withDefaults()
 	warm, _ := newSchedule(config.Warm) // Validate has checked it
@@ -174,6 +196,7 @@ func newPool(config Pool) *pool {
 		dedicated: strings.Contains(config.Key, "{session}"),
 		groups:    make(map[string]*group), tasks: make(map[*task]struct{}),
 		byID: make(map[string]*task), unknown: make(map[string]*stranger),
+		reserved: make(map[*tracked]place),
 	}
 }
 
@@ -204,6 +227,3 @@ func (p *pool) knows(token string) bool {
 	}
 	return false
 }
-
-// count returns the tasks that run or are about to.
-func (p *pool) count() int { return len(p.tasks) + p.reserved }

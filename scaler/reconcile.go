@@ -137,7 +137,7 @@ func (s *Scaler) putRight(ctx context.Context, listed session.Session, patience 
 	case rec.Status == session.Active && s.take(e, rec):
 		return
 	case rec.Status == session.Initializing && s.isStarted(e.pool, rec):
-		err = s.begin(e, rec, func() {}) // the token gives us the task that there is
+		s.begin(e, rec, func() {}) // the token gives us the task that there is
 	case rec.Status.Awake() && time.Since(rec.AwakeSince) >= startPatience(e.pool, patience):
 		err = s.change(ctx, e, session.LostChange(rec.Generation))
 	}

@@ -90,9 +90,7 @@ func (s *Scaler) read(ctx context.Context, e *tracked) (session.Session, error) 
 	if err != nil {
 		return session.Session{}, err
 	}
-	if rec.Pool == "" {
-		rec.Pool = s.opts.DefaultPool
-	}
+	rec.Pool = s.poolName(rec)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.rec, e.pool = rec, s.pools[rec.Pool]
@@ -109,7 +107,7 @@ func (s *Scaler) wakeFrom(ctx context.Context, e *tracked, rec session.Session, 
 		s.showEnd(ctx, e, rec)
 		return session.ErrExpired
 	case rec.Status == session.Initializing:
-		return s.begin(e, rec, func() {}) // the token makes it the start that another has begun
+		return s.beginAlong(ctx, e, rec)
 	case rec.Status == session.Active:
 		if s.adopt(ctx, e, rec) {
 			return nil
@@ -186,9 +184,8 @@ func (s *Scaler) resume(ctx context.Context, e *tracked, rec session.Session, w 
 // startAnew begins a new generation. A place for its task is kept while the
 // record is written, so that a refused wake leaves no trace.
 func (s *Scaler) startAnew(ctx context.Context, e *tracked, rec session.Session, w session.Wake) error {
-	free, err := s.reserve(e, rec)
+	free, err := s.reserveFor(ctx, e, rec)
 	if err != nil {
-		s.metrics.refused(e.pool, "capacity")
 		return err
 	}
 	err = s.change(ctx, e, session.WakeChange(rec.Generation, w, s.clocks.TTL))
@@ -198,7 +195,27 @@ func (s *Scaler) startAnew(ctx context.Context, e *tracked, rec session.Session,
 		free()
 		return again(err)
 	}
-	return s.begin(e, e.rec, free)
+	s.begin(e, e.rec, free)
+	return nil
+}
+
+// beginAlong begins the start that another has begun by the record: the token
+// makes it the same one.
+func (s *Scaler) beginAlong(ctx context.Context, e *tracked, rec session.Session) error {
+	free, err := s.reserveFor(ctx, e, rec)
+	if err == nil {
+		s.begin(e, rec, free)
+	}
+	return err
+}
+
+// reserveFor is [Scaler.reserve] with what the store knows of the client.
+func (s *Scaler) reserveFor(ctx context.Context, e *tracked, rec session.Session) (free func(), err error) {
+	elsewhere, err := s.awakeOf(ctx, e.pool, rec)
+	if err != nil {
+		return nil, err
+	}
+	return s.reserve(e, rec, elsewhere)
 }
 
 // adopt takes over a session that the record calls active. It reports whether

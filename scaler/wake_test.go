@@ -320,26 +320,3 @@ func TestWakeWithTheStoreDown(t *testing.T) {
 		w.expect(l, session.PhaseReady, session.Active, 1, 1)
 	})
 }
-
-func TestCeilings(t *testing.T) {
-	for name, limit := range map[string]func(*settings){
-		"of the pool": func(set *settings) { set.pool.Maximum = 2 },
-		"of all":      func(set *settings) { set.MaxTasks = 2 },
-	} {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, limit, func(t *testing.T, w *world) {
-				first, second, third := w.create("s1"), w.create("s2"), w.create("s3")
-				w.warm(first)
-				w.warm(second)
-				err := w.Wake(t.Context(), third, visit())
-				wantError(t, err, session.ErrCapacity)
-				if refused, ok := errors.AsType[*session.RefusedError](err); !ok || refused.RetryAfter == 0 {
-					t.Errorf("Wake over the ceiling = %v, want to be refused for a time", err)
-				}
-				w.expect(third, session.PhaseAsleep, session.Inactive, 2, 2)
-				time.Sleep(6 * time.Minute) // the two fall asleep
-				w.warm(third)
-			})
-		})
-	}
-}

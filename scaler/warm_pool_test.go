@@ -17,7 +17,10 @@ import (
 // and Sundays from 9 to 17: bubbles begin on a Saturday.
 func inOfficeHours(key string, clients ...session.ClientID) func(*settings) {
 	return func(set *settings) {
-		set.pool.Key, set.pool.ClientNames = key, clients
+		set.pool.Key, set.pool.Clients = key, map[session.ClientID]scaler.Limits{}
+		for _, client := range clients {
+			set.pool.Clients[client] = scaler.Limits{}
+		}
 		set.pool.Warm = []scaler.Warm{{Days: "sat,sun", Hours: "9-17", TimeZone: "UTC", Tasks: 1}}
 		script(drivertest.Script{ListensAfter: 20 * time.Second})(set)
 	}

@@ -142,12 +142,17 @@ func (w *world) begin() {
 	}
 }
 
-// create stores a sleeping session and returns its live state.
+// create stores a sleeping session of acme and returns its live state.
 func (w *world) create(id session.ID) *session.Live {
+	w.t.Helper()
+	return w.createFor(id, "acme")
+}
+
+func (w *world) createFor(id session.ID, client session.ClientID) *session.Live {
 	w.t.Helper()
 	now := time.Now()
 	s := session.Session{
-		ID: id, ClientID: "acme", Status: session.Inactive, Pool: "edit", Generation: 1, CreatedAt: now,
+		ID: id, ClientID: client, Status: session.Inactive, Pool: "edit", Generation: 1, CreatedAt: now,
 		ExpiresAt:    now.Add(w.registry.Clocks().TTL),
 		LastActivity: session.Activity{At: now, Kind: session.Management}, LastHuman: now, LastVisit: now,
 	}

@@ -21,9 +21,7 @@ func (s *Scaler) change(ctx context.Context, e *tracked, c session.Change) error
 	if err != nil {
 		return err
 	}
-	if rec.Pool == "" {
-		rec.Pool = s.opts.DefaultPool
-	}
+	rec.Pool = s.poolName(rec)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.rec = rec

@@ -17,6 +17,7 @@ import (
 	"github.com/webordinary/warmgate/scaler"
 	"github.com/webordinary/warmgate/scaler/process"
 	"github.com/webordinary/warmgate/scaler/static"
+	"github.com/webordinary/warmgate/session"
 )
 
 // scalerPool returns the pool called name as the scaler has it.
@@ -25,7 +26,7 @@ func (c *Config) scalerPool(name string, driver scaler.Driver) scaler.Pool {
 	base, host := c.poolSite(name)
 	return scaler.Pool{
 		Name: name, Key: p.Key, Driver: driver, Base: base, Steps: p.Steps, Warm: p.warm(), Cooldown: p.Cooldown,
-		Maximum: p.MaxTasks, StartTimeout: p.StartTimeout,
+		PerClient: p.PerClient.limits(), Clients: p.clients(), Maximum: p.MaxTasks, StartTimeout: p.StartTimeout,
 		Probe: scaler.Probe{Path: p.Probe.Path, Host: host},
 	}
 }
@@ -37,6 +38,19 @@ func (p *PoolConfig) warm() []scaler.Warm {
 		list = append(list, scaler.Warm(w))
 	}
 	return list
+}
+
+// clients returns the key clients as the scaler has it.
+func (p *PoolConfig) clients() map[session.ClientID]scaler.Limits {
+	clients := make(map[session.ClientID]scaler.Limits)
+	for id, c := range p.Clients {
+		clients[session.ClientID(id)] = c.limits()
+	}
+	return clients
+}
+
+func (c ClientConfig) limits() scaler.Limits {
+	return scaler.Limits{Tasks: c.MaxTasks, Sessions: c.MaxSessions}
 }
 
 // poolSite returns below which path the pool's tasks serve their sites, "" for

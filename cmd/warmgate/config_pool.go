@@ -4,16 +4,19 @@ import "time"
 
 // PoolConfig is an entry of pools.
 type PoolConfig struct {
-	Key          string        `yaml:"key" doc:"Template that tells which sessions share tasks: plain text for one pool, {client} for a pool for each client, {session} for a task for each session. Empty: the pool's name."`
-	Driver       string        `yaml:"driver" doc:"What starts and stops tasks: process (child processes on this machine), static (fixed addresses), ecs-task (a Fargate task each, docs/ecs.md) or ecs-service (the desired count of ECS services that exist)."`
-	Port         int           `yaml:"port" doc:"Number by which routes may name the tasks' main port."`
-	Ports        []int         `yaml:"ports" doc:"Numbers of the tasks' further ports, which routes may name. A process gets a free port for each that its command or env holds as {port:NUMBER}; a static or an ECS task has them on its own host."`
-	Steps        map[int]int   `yaml:"steps" doc:"Number of tasks by number of awake sessions, for example { 1: 1, 3: 3 }, where the key lets sessions share tasks. Empty: one task from the first session on."`
-	Cooldown     time.Duration `yaml:"cooldown" doc:"How long there must be too many tasks before one is stopped, where sessions share tasks."`
-	Warm         []WarmConfig  `yaml:"warm" doc:"Hours in which there are tasks before anybody comes, where the key lets sessions share tasks. Where entries overlap the most tasks count. After the hours tasks go by steps and cooldown. With {client} in the key this is for each client under clients from the beginning of the hours, and for any other from its first session in them."`
-	MaxTasks     int           `yaml:"max_tasks" doc:"Hard ceiling of the pool's tasks."`
-	StartTimeout time.Duration `yaml:"start_timeout" doc:"How long a task may take to become ready."`
-	Probe        ProbeConfig   `yaml:"probe" doc:"How readiness is found out: by an HTTP answer of the site itself."`
+	Key          string                  `yaml:"key" doc:"Template that tells which sessions share tasks: plain text for one pool, {client} for a pool for each client, {session} for a task for each session. Empty: the pool's name."`
+	Driver       string                  `yaml:"driver" doc:"What starts and stops tasks: process (child processes on this machine), static (fixed addresses), ecs-task (a Fargate task each, docs/ecs.md) or ecs-service (the desired count of ECS services that exist)."`
+	Port         int                     `yaml:"port" doc:"Number by which routes may name the tasks' main port."`
+	Ports        []int                   `yaml:"ports" doc:"Numbers of the tasks' further ports, which routes may name. A process gets a free port for each that its command or env holds as {port:NUMBER}; a static or an ECS task has them on its own host."`
+	Steps        map[int]int             `yaml:"steps" doc:"Number of tasks by number of awake sessions, for example { 1: 1, 3: 3 }, where the key lets sessions share tasks. Empty: one task from the first session on."`
+	Cooldown     time.Duration           `yaml:"cooldown" doc:"How long there must be too many tasks before one is stopped, where sessions share tasks."`
+	Warm         []WarmConfig            `yaml:"warm" doc:"Hours in which there are tasks before anybody comes, where the key lets sessions share tasks. Where entries overlap the most tasks count. After the hours tasks go by steps and cooldown. With {client} in the key this is for each client under clients from the beginning of the hours, and for any other from its first session in them."`
+	MaxTasks     int                     `yaml:"max_tasks" doc:"Hard ceiling of the pool's tasks. Those of other replicas count as soon as the driver lists them."`
+	StartTimeout time.Duration           `yaml:"start_timeout" doc:"How long a task may take to become ready."`
+	PerClient    ClientConfig            `yaml:"per_client" doc:"What each client may have of the pool. Beyond it a wake is refused, and says why; other clients are not affected."`
+	Clients      map[string]ClientConfig `yaml:"clients" doc:"What the clients named have instead of per_client, for example { acme: { max_tasks: 3 } }, with the same keys; one that is left out or 0 is that of per_client. They are known to warm before they come."`
+
+	Probe ProbeConfig `yaml:"probe" doc:"How readiness is found out: by an HTTP answer of the site itself."`
 
 	Process *ProcessConfig    `yaml:"process,omitempty" doc:"Settings of the driver process. In dir, command, env and log_file stand {client}, {session} and {task} for their values; in command and env also {port}, {port:8080} (the free port for the pool's port 8080), {port:NAME} (one more free port) and {base} (the path below which the site is served)."`
 	Static  *StaticPoolConfig `yaml:"static,omitempty" doc:"Settings of the driver static."`
@@ -26,6 +29,12 @@ type WarmConfig struct {
 	Hours    string `yaml:"hours" doc:"From and to, for example 9-17, 8:30-12, or 22-6, which ends on the next day. Empty: 0-24. An hour that the clocks skip is left out, one that they show twice counts twice."`
 	TimeZone string `yaml:"time_zone" doc:"Name of the IANA database, for example America/Los_Angeles. Empty: UTC."`
 	Tasks    int    `yaml:"tasks" doc:"How many tasks there are at least."`
+}
+
+// ClientConfig is the section per_client of a pool, and an entry of clients.
+type ClientConfig struct {
+	MaxTasks    int `yaml:"max_tasks" doc:"Ceiling of a client's tasks, with {client} or {session} in the key; 0 for none."`
+	MaxSessions int `yaml:"max_sessions" doc:"Ceiling of a client's awake sessions; 0 for none."`
 }
 
 // ProbeConfig is the section probe of a pool.
