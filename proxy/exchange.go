@@ -125,6 +125,9 @@ func (w finalOnly) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // header has reached the client, whatever became of the body, else why not.
 func (x *exchange) forward(a attempt) error {
 	a.began = time.Now()
+	if x.attempt.began.IsZero() && x.line.Cold.Answer == "" {
+		x.h.metrics.routing.Observe(a.began.Sub(x.line.Start).Seconds())
+	}
 	x.attempt, x.err = a, nil
 	x.reverse.ServeHTTP(x.w, x.r)
 	return x.err

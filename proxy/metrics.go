@@ -12,6 +12,7 @@ type metrics struct {
 	refused  *prometheus.CounterVec
 	escaped  *prometheus.CounterVec
 	held     prometheus.Histogram
+	routing  prometheus.Histogram
 }
 
 func newMetrics(reg prometheus.Registerer, h *Handler) *metrics {
@@ -35,6 +36,12 @@ func newMetrics(reg prometheus.Registerer, h *Handler) *metrics {
 		held: auto.NewHistogram(prometheus.HistogramOpts{
 			Name: "warmgate_held_seconds", Help: "How long requests were held.",
 			Buckets: []float64{0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60},
+		}),
+		routing: auto.NewHistogram(prometheus.HistogramOpts{
+			Name: "warmgate_routing_seconds", Help: "Time from a request's arrival until it was sent on, of those that found their upstream ready.",
+			Buckets: []float64{
+				1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5,
+			},
 		}),
 	}
 }

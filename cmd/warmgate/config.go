@@ -19,15 +19,16 @@ type Config struct {
 	PublicURL      string   `yaml:"public_url" env:"PUBLIC_URL" doc:"Base URL at which browsers reach the public listener; preview URLs begin with it. Empty: http://localhost with the listener's port."`
 	TrustedProxies []string `yaml:"trusted_proxies" env:"TRUSTED_PROXIES" doc:"Networks (CIDR) of the load balancers in front, whose X-Forwarded-* headers are believed. As a variable: separated by commas."`
 
-	Health   HealthConfig   `yaml:"health" envPrefix:"HEALTH_" doc:"The health listener has /healthz and /readyz only. Neither depends on the store or on a driver."`
-	Admin    AdminConfig    `yaml:"admin" envPrefix:"ADMIN_" doc:"The admin listener has the management API, the status page, /metrics and /debug/pprof. Keep it off the public network."`
-	Store    StoreConfig    `yaml:"store" envPrefix:"STORE_" doc:"Where sessions are kept."`
-	Sessions SessionsConfig `yaml:"sessions" envPrefix:"SESSIONS_" doc:"How long sessions live and stay awake."`
-	Cold     ColdConfig     `yaml:"cold" envPrefix:"COLD_" doc:"What happens to requests whose session has no ready target."`
-	Sockets  SocketsConfig  `yaml:"sockets" envPrefix:"SOCKETS_" doc:"Websockets of session routes."`
-	Limits   LimitsConfig   `yaml:"limits" envPrefix:"LIMITS_" doc:"Bounds for connections and requests of the public listener, for tasks, and for connections to upstreams."`
-	Shutdown ShutdownConfig `yaml:"shutdown" envPrefix:"SHUTDOWN_" doc:"What happens between the signal to stop and the end of the process."`
-	Log      LogConfig      `yaml:"log" envPrefix:"LOG_" doc:"The access log goes to standard output, everything else to standard error."`
+	Health     HealthConfig     `yaml:"health" envPrefix:"HEALTH_" doc:"The health listener has /healthz and /readyz only. Neither depends on the store or on a driver."`
+	Admin      AdminConfig      `yaml:"admin" envPrefix:"ADMIN_" doc:"The admin listener has the management API, the status page, /metrics and /debug/pprof. Keep it off the public network."`
+	Store      StoreConfig      `yaml:"store" envPrefix:"STORE_" doc:"Where sessions are kept."`
+	Sessions   SessionsConfig   `yaml:"sessions" envPrefix:"SESSIONS_" doc:"How long sessions live and stay awake."`
+	Cold       ColdConfig       `yaml:"cold" envPrefix:"COLD_" doc:"What happens to requests whose session has no ready target."`
+	Sockets    SocketsConfig    `yaml:"sockets" envPrefix:"SOCKETS_" doc:"Websockets of session routes."`
+	Limits     LimitsConfig     `yaml:"limits" envPrefix:"LIMITS_" doc:"Bounds for connections and requests of the public listener, for tasks, and for connections to upstreams."`
+	Shutdown   ShutdownConfig   `yaml:"shutdown" envPrefix:"SHUTDOWN_" doc:"What happens between the signal to stop and the end of the process."`
+	CloudWatch CloudWatchConfig `yaml:"cloudwatch" envPrefix:"CLOUDWATCH_" doc:"Metrics for the dashboards and alarms of AWS, beside those at /metrics."`
+	Log        LogConfig        `yaml:"log" envPrefix:"LOG_" doc:"The access log goes to standard output, everything else to standard error."`
 
 	Pools  map[string]*PoolConfig `yaml:"pools" doc:"Pools of tasks by name. Without any there is a pool \"local\" that runs astro dev in sites/{client}, a dev server for each session."`
 	Routes []RouteConfig          `yaml:"routes" doc:"Rules with the meaning of ALB listener rules: the first in ascending priority whose conditions all hold. A condition holds if one of its values matches. Each rule has exactly one action: session, forward, static, redirect, fixed_response or management. Without any route there is one for /session/*, to the only pool."`
@@ -174,8 +175,9 @@ func DefaultConfig() *Config {
 			HeaderBytes: 32 << 10, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 75 * time.Second,
 			Tasks: 50, DialTimeout: 10 * time.Second, ResponseTimeout: 60 * time.Second,
 		},
-		Shutdown: ShutdownConfig{Drain: 60 * time.Second},
-		Log:      LogConfig{Level: "info", Format: logText, Access: accessJSON},
+		Shutdown:   ShutdownConfig{Drain: 60 * time.Second},
+		CloudWatch: defaultCloudWatch(),
+		Log:        LogConfig{Level: "info", Format: logText, Access: accessJSON},
 	}
 }
 

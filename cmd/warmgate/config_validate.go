@@ -32,6 +32,13 @@ func (m *mistakes) oneOf(path, value string, words ...string) {
 	}
 }
 
+// url adds a mistake unless value is empty or the URL of a service.
+func (m *mistakes) url(path, value string) {
+	if u, err := url.Parse(value); value != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+		m.add(path, "%q is no URL such as http://localhost:8000", value)
+	}
+}
+
 // addInvalid adds the [*session.InvalidError]s that err joins, with their fields
 // below path.
 func (m *mistakes) addInvalid(path string, err error) {
@@ -55,6 +62,7 @@ func (c *Config) Validate() error {
 	c.checkStore(m)
 	c.checkSessions(m)
 	c.checkTimes(m)
+	c.checkCloudWatch(m)
 	m.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	m.oneOf("log.format", c.Log.Format, logText, logJSON)
 	m.oneOf("log.access", c.Log.Access, accessJSON, accessALB, accessOff)
@@ -66,7 +74,7 @@ func (c *Config) Validate() error {
 // checkNumbers: no number is negative, and only where it means something may
 // one be zero.
 func (c *Config) checkNumbers(m *mistakes) {
-	mayBeZero := []string{"shutdown.delay", "sockets.message_bytes"}
+	mayBeZero := []string{"shutdown.delay", "sockets.message_bytes", "cloudwatch.clients", "cloudwatch.task_hour_price"}
 	for _, k := range configKeys(c, &PoolConfig{}, &RouteConfig{}) {
 		if strings.HasPrefix(k.Path, "pools") || strings.HasPrefix(k.Path, "routes") {
 			continue
@@ -186,11 +194,7 @@ func (c *Config) checkTables(m *mistakes) {
 	if c.Store.Table == c.Store.ControlTable {
 		m.add("store.control_table", "must be another table than store.table")
 	}
-	if e := c.Store.Endpoint; e != "" {
-		if u, err := url.Parse(e); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			m.add("store.endpoint", "%q is no URL such as http://localhost:8000", e)
-		}
-	}
+	m.url("store.endpoint", c.Store.Endpoint)
 	used := map[string]string{}
 	for _, k := range configKeys(c, &PoolConfig{}, &RouteConfig{}) {
 		if k.parent() != "store.attributes" {

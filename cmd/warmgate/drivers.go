@@ -14,8 +14,8 @@ import (
 )
 
 // scalerPools makes the pools, each with a driver of its own.
-func (c *Config) scalerPools(records session.Records, logger *slog.Logger) ([]scaler.Pool, error) {
-	d := drivers{config: c, records: records, logger: logger, clients: make(map[ecsEndpoint]*ecs.Client)}
+func (c *Config) scalerPools(env *awsEnvironment, records session.Records, logger *slog.Logger) ([]scaler.Pool, error) {
+	d := drivers{config: c, env: env, records: records, logger: logger, clients: make(map[ecsEndpoint]*ecs.Client)}
 	var list []scaler.Pool
 	for _, name := range c.poolNames() {
 		driver, err := d.driver(name)
@@ -30,6 +30,7 @@ func (c *Config) scalerPools(records session.Records, logger *slog.Logger) ([]sc
 // drivers makes the drivers of the pools.
 type drivers struct {
 	config  *Config
+	env     *awsEnvironment
 	records session.Records
 	logger  *slog.Logger
 	// clients are shared by the pools of one account: so is AWS's rate of launches.
@@ -73,7 +74,7 @@ func (d *drivers) client(at ecsEndpoint) (*ecs.Client, error) {
 	if c := d.clients[at]; c != nil {
 		return c, nil
 	}
-	cfg, err := awsConfig(context.Background(), "ecs", at.region)
+	cfg, err := d.env.config(context.Background(), "ecs", at.region)
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ var value = regexp.MustCompile(`="[^"]*"`)
 
 func TestMetricsReferenceIsFresh(t *testing.T) {
 	t.Parallel()
-	c, err := load(t, "", nil)
+	c, err := load(t, "cloudwatch: { enabled: true, region: us-west-2 }", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func TestMetricsReferenceIsFresh(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	p, err := wire(c, store, testToken, io.Discard, slog.New(slog.DiscardHandler))
+	p, err := wire(c, newAWSEnvironment(), store, testToken, io.Discard, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/webordinary/warmgate/proxy/upstream"
 	"github.com/webordinary/warmgate/proxy/warming"
 	"github.com/webordinary/warmgate/scaler"
+	"github.com/webordinary/warmgate/scaler/cloudwatch"
 	"github.com/webordinary/warmgate/session"
 	"github.com/webordinary/warmgate/session/cache"
 )
@@ -55,11 +56,12 @@ func serve(ctx context.Context, c *Config, stdout, stderr io.Writer) error {
 	if made {
 		logger.Info("made the token of the management API", "file", c.Admin.TokenFile)
 	}
-	store, err := openStore(ctx, c, logger)
+	env := newAWSEnvironment()
+	store, err := openStore(ctx, c, env, logger)
 	if err != nil {
 		return err
 	}
-	p, err := wire(c, store, token, stdout, logger)
+	p, err := wire(c, env, store, token, stdout, logger)
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
@@ -79,16 +81,21 @@ type parts struct {
 	pages     *warming.Pages
 	sockets   *socket.Hub
 	proxy     *proxy.Handler
+	// cloudWatch is nil if nothing is published.
+	cloudWatch *cloudwatch.Publisher
 
 	public, admin, healthz *http.Server
 }
 
 // wire makes the parts and starts none of them.
-func wire(c *Config, store store, token string, stdout io.Writer, logger *slog.Logger) (*parts, error) {
+func wire(
+	c *Config, env *awsEnvironment, store store, token string, stdout io.Writer, logger *slog.Logger,
+) (*parts, error) {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
+	env.register(metrics)
 	p := &parts{config: c, logger: logger, metrics: metrics, health: &admin.Health{}}
 
 	// Sessions: the store, the cache before it, and who writes activity.
@@ -100,7 +107,7 @@ func wire(c *Config, store store, token string, stdout io.Writer, logger *slog.L
 	p.extender = cache.NewExtender(cached, c.clocks(), cache.ExtenderOptions{Registerer: metrics, Logger: logger})
 
 	// Tasks.
-	pools, err := c.scalerPools(store, logger)
+	pools, err := c.scalerPools(env, store, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +117,9 @@ func wire(c *Config, store store, token string, stdout io.Writer, logger *slog.L
 		Logger: logger, Registerer: metrics,
 	})
 	if err != nil {
+		return nil, err
+	}
+	if p.cloudWatch, err = c.cloudWatch(env, store, metrics, func() bool { return true }, logger); err != nil {
 		return nil, err
 	}
 	sessions := session.NewManager(session.ManagerOptions{
@@ -204,6 +214,9 @@ func (p *parts) run(ctx context.Context, l listeners, ready func()) error {
 	err := p.scaler.Recover(failed)
 	if err == nil {
 		rest.Go(func() error { return p.scaler.Run(background) })
+		if p.cloudWatch != nil {
+			rest.Go(func() error { return p.cloudWatch.Run(background) })
+		}
 		serving.Go(func() error { return serveOn(p.public, l.public) })
 		p.health.Ready()
 		ready()
