@@ -10,28 +10,6 @@ import (
 	"github.com/webordinary/warmgate/session"
 )
 
-// serveForward passes the request on to fixed addresses, unchanged. If one cannot
-// be reached the next one is tried, as often as there are addresses.
-func (x *exchange) serveForward(action *route.Forward, group *targetGroup) {
-	if x.class == classUpgrade {
-		t := &tunnel{ResponseWriter: x.w}
-		x.w = t
-		defer func() { x.line.AddTraffic(t.received.Load(), t.sent.Load()) }()
-	}
-	for t := range group.inTurn() {
-		x.line.Target = t.addr
-		err := x.forward(attempt{scheme: t.scheme, addr: t.addr, path: x.path, host: x.askedHost(t.addr, action.Host != route.HostUpstream)})
-		if err == nil {
-			return
-		}
-		if what := x.failureOf(err); what != failureUnreached {
-			x.attemptFailed(what, err)
-			return
-		}
-	}
-	x.attemptFailed(failureUnreached, x.err)
-}
-
 func (x *exchange) serveRedirect(action *route.Redirect) {
 	port, _ := strconv.Atoi(x.origin.port)
 	location, err := action.Location(&x.facts, x.origin.scheme(), port)

@@ -159,7 +159,7 @@ func TestKeptConnectionThatCloses(t *testing.T) {
 // at the next one.
 func TestRefusedTargetKeepsTheBody(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		table, err := route.NewTable([]route.Rule{{Default: true, Action: &route.Forward{URLs: []string{"http://10.0.0.1:3000", "http://" + upstreamAddr}}}})
+		table, err := route.NewTable([]route.Rule{{Default: true, Action: route.ForwardTo("http://10.0.0.1:3000", "http://"+upstreamAddr)}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -186,7 +186,7 @@ func TestRefusedTargetKeepsTheBody(t *testing.T) {
 // TestAllTargetsRefuse: 502, after each was asked once.
 func TestAllTargetsRefuse(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		table, err := route.NewTable([]route.Rule{{Default: true, Action: &route.Forward{URLs: []string{"http://10.0.0.1:3000", "http://10.0.0.2:3000"}}}})
+		table, err := route.NewTable([]route.Rule{{Default: true, Action: route.ForwardTo("http://10.0.0.1:3000", "http://10.0.0.2:3000")}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -195,29 +195,6 @@ func TestAllTargetsRefuse(t *testing.T) {
 			t.Errorf("answer = %d, want 502", r.StatusCode)
 		}
 	})
-}
-
-func TestTargetsInTurn(t *testing.T) {
-	g := newTargetGroup([]string{"http://a:1", "http://b:1", "http://c:1"})
-	first := map[string]bool{}
-	for range 3 {
-		seen := map[string]bool{}
-		for one := range g.inTurn() {
-			if len(seen) == 0 {
-				first[one.addr] = true
-				for range g.inTurn() { // another request meanwhile
-					break
-				}
-			}
-			seen[one.addr] = true
-		}
-		if len(seen) != 3 {
-			t.Errorf("one request tries %v, want all three", seen)
-		}
-	}
-	if len(first) < 2 {
-		t.Errorf("requests begin with %v only", first)
-	}
 }
 
 // TestConnectionToNowhere: a host that drops packets is given up in time.

@@ -69,12 +69,24 @@ type ExplainedAction struct {
 	Pool      string   `json:"pool,omitempty"`
 	Port      int      `json:"port,omitempty"`
 	Upstreams []string `json:"upstreams,omitempty"`
+	// Groups share the requests by their weights, where there are several.
+	Groups []ExplainedGroup `json:"groups,omitempty"`
 	// Path and Host are what the upstream is asked for; an empty Host is the
 	// upstream's own address.
 	Path string `json:"path,omitempty"`
 	Host string `json:"host,omitempty"`
 	// Files is the folder or bucket of a static action.
 	Files string `json:"files,omitempty"`
+}
+
+// ExplainedGroup is a share of a forward rule's requests: a pool, or addresses,
+// which have a name unless the rule has them for itself.
+type ExplainedGroup struct {
+	Weight    int      `json:"weight"`
+	Name      string   `json:"name,omitempty"`
+	Pool      string   `json:"pool,omitempty"`
+	Port      int      `json:"port,omitempty"`
+	Upstreams []string `json:"upstreams,omitempty"`
 }
 
 // ExplainedSession is what a request says about its session.
@@ -168,10 +180,7 @@ func (x *explainer) action(rule *route.Rule) ExplainedAction {
 	case *route.Session:
 		return x.session(rule, action)
 	case *route.Forward:
-		return ExplainedAction{
-			Kind: "forward", Pool: action.Pool, Port: action.Port, Upstreams: slices.Clone(action.URLs),
-			Path: x.facts.Path, Host: x.upstreamHost(action.Host != route.HostUpstream),
-		}
+		return x.forward(action)
 	case *route.Static:
 		return ExplainedAction{Kind: "static", Files: action.Dir + action.S3, Path: x.facts.Path}
 	case *route.Redirect:
@@ -181,6 +190,23 @@ func (x *explainer) action(rule *route.Rule) ExplainedAction {
 	default:
 		return x.management()
 	}
+}
+
+// forward follows [exchange.serveForward].
+func (x *explainer) forward(action *route.Forward) ExplainedAction {
+	a := ExplainedAction{Kind: "forward", Path: x.facts.Path, Host: x.upstreamHost(action.Host != route.HostUpstream)}
+	for _, g := range action.Groups {
+		e := ExplainedGroup{Weight: g.Weight, Pool: g.Pool, Port: g.Port}
+		if g.Upstream != nil {
+			e.Name, e.Upstreams = g.Upstream.Name, slices.Clone(g.Upstream.URLs)
+		}
+		a.Groups = append(a.Groups, e)
+	}
+	if len(a.Groups) == 1 && a.Groups[0].Weight > 0 { // it gets every request
+		only := a.Groups[0]
+		a.Pool, a.Port, a.Upstreams, a.Groups = only.Pool, only.Port, only.Upstreams, nil
+	}
+	return a
 }
 
 // pageOf is the redirect below the prefix of the page that the request comes

@@ -23,8 +23,11 @@ func explainTable(t *testing.T) *route.Table {
 	office.SourceIPs = []string{"192.0.2.0/24"}
 	table, err := route.NewTable([]route.Rule{
 		{Priority: 4, Conditions: path("/hermes/api/*"), Action: &route.Management{}},
-		{Priority: 5, Conditions: path("/hermes/*"), Action: &route.Forward{URLs: []string{"http://a:1", "http://b:1"}}},
-		{Priority: 6, Conditions: path("/own/*"), Action: &route.Forward{URLs: []string{"http://a:1"}, Host: route.HostUpstream}},
+		{Priority: 5, Conditions: path("/hermes/*"), Action: route.ForwardTo("http://a:1", "http://b:1")},
+		{Priority: 6, Conditions: path("/own/*"), Action: withSitesHost(route.ForwardTo("http://a:1"))},
+		{Priority: 7, Conditions: path("/split/*"), Action: &route.Forward{Groups: []route.ForwardGroup{
+			{Upstream: &route.Upstream{Name: "blue", URLs: []string{"http://a:1"}}, Weight: 9}, {Pool: "green", Port: 81, Weight: 1},
+		}}},
 		{Priority: 10, Conditions: path("/api/*"), Action: &route.Session{
 			Pool: "edit", Port: 8080, Prefix: route.PrefixKeep, Host: route.HostPreserve,
 			ID: []route.IDSource{"header:X-Session-ID", route.SourceHint},
@@ -53,6 +56,10 @@ func TestExplainActions(t *testing.T) {
 			Kind: "forward", Upstreams: []string{"http://a:1", "http://b:1"}, Path: "/hermes//a%2Fb", Host: "w",
 		}},
 		{"forward with its own host", "GET", "http://w/own/", nil, ExplainedAction{Kind: "forward", Upstreams: []string{"http://a:1"}, Path: "/own/"}},
+		{"forward by weights", "GET", "http://w/split/", nil, ExplainedAction{
+			Kind: "forward", Path: "/split/", Host: "w",
+			Groups: []ExplainedGroup{{Weight: 9, Name: "blue", Upstreams: []string{"http://a:1"}}, {Weight: 1, Pool: "green", Port: 81}},
+		}},
 		{"management", "GET", "http://w/hermes/api/sessions/x/status", nil, ExplainedAction{Kind: "management", Path: "/api/sessions/x/status"}},
 		{"management without a call", "GET", "http://w/hermes/api/", nil, ExplainedAction{
 			Kind: "answer", Status: 404, Reason: "the path has no /api/sessions for the management API",

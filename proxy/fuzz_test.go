@@ -65,7 +65,7 @@ func fuzzHandler(f *testing.F) (h *Handler, asked *sites) {
 	}
 	table, err := route.NewTable([]route.Rule{
 		sessionRule(route.Session{}),
-		{Priority: 100, Conditions: path("/api/*"), Action: &route.Forward{URLs: []string{"http://api:1"}}},
+		{Priority: 100, Conditions: path("/api/*"), Action: route.ForwardTo("http://api:1")},
 		{Priority: 101, Conditions: path("/old/*"), Action: &route.Redirect{Host: "new.example.com", Path: "/new/#{path}"}},
 		{Priority: 102, Conditions: path("/hint/*"), Action: &route.Session{Pool: "edit", ID: []route.IDSource{"header:X-Session-ID", route.SourceHint}}},
 		{Default: true, Action: &route.FixedResponse{StatusCode: 404}},

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/webordinary/warmgate/proxy/accesslog"
+	"github.com/webordinary/warmgate/proxy/balance"
 	"github.com/webordinary/warmgate/proxy/compress"
 	"github.com/webordinary/warmgate/proxy/problem"
 	"github.com/webordinary/warmgate/proxy/route"
@@ -82,6 +83,7 @@ type Handler struct {
 	budgets    *budgets
 	wakes      wakes
 	transports transports
+	balancer   *balance.Balancer
 	buffers    bufferPool
 	compressor compress.Compressor
 	exchanges  sync.Pool
@@ -109,12 +111,21 @@ func New(o Options) (*Handler, error) {
 		logger:     o.Logger,
 		errorLog:   slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
 	}
+	h.balancer = balance.New(balance.Options{
+		Dial: o.Transport.Dial, Cut: h.transports.cut, Registerer: o.Metrics, Logger: o.Logger,
+	})
 	h.metrics = newMetrics(o.Metrics, h)
 	h.viteClient = h.reportViteClient
 	h.exchanges.New = func() any { return newExchange(h) }
 	h.Configure(o.Settings)
 	return h, h.SetRoutes(o.Routes)
 }
+
+// Run checks the health of forward rules' targets until ctx ends. Call it once.
+func (h *Handler) Run(ctx context.Context) error { return h.balancer.Run(ctx) }
+
+// Upstreams returns what is known of forward rules' targets.
+func (h *Handler) Upstreams() []balance.Status { return h.balancer.Status() }
 
 // Close gives up the idle upstream connections and the routes with what they have
 // open. A request that comes later meets no route.
@@ -177,7 +188,7 @@ func (x *exchange) act(routing *routing) {
 	}
 	switch action := rule.Action.(type) {
 	case *route.Forward:
-		x.serveForward(action, routing.groups[rule.Index()])
+		x.serveForward(action, routing.forwards[rule.Index()])
 	case *route.Static:
 		routing.files[rule.Index()].ServeHTTP(x.w, x.r)
 	case *route.Redirect:

@@ -59,12 +59,12 @@ func TestHostsAreTranslated(t *testing.T) {
 			seen{"localhost:8080", "http://localhost:8080", "http://localhost:8080/session/demo/a", "http", "localhost:8080", "8080", "", "http://" + site + "/next"},
 		},
 		{
-			"forward", "192.0.2.9:1", &route.Forward{URLs: []string{"http://" + site}}, "localhost:8080",
+			"forward", "192.0.2.9:1", route.ForwardTo("http://" + site), "localhost:8080",
 			map[string]string{"Origin": "http://localhost:8080", "Referer": "http://localhost:8080/a"},
 			seen{"localhost:8080", "http://localhost:8080", "http://localhost:8080/a", "http", "localhost:8080", "8080", "", "http://" + site + "/next"},
 		},
 		{
-			"forward with the site's host", "192.0.2.9:1", &route.Forward{URLs: []string{"http://" + site}, Host: route.HostUpstream}, "localhost:8080",
+			"forward with the site's host", "192.0.2.9:1", withSitesHost(route.ForwardTo("http://" + site)), "localhost:8080",
 			map[string]string{"Origin": "http://localhost:8080", "Referer": "http://localhost:8080/a"},
 			seen{site, "http://" + site, "http://" + site + "/a", "http", "localhost:8080", "8080", "", "/next"},
 		},
@@ -108,7 +108,7 @@ func TestHostsAreTranslated(t *testing.T) {
 // TestDefaultPortStaysOut: a site that is named without a port is asked for
 // without one, and found.
 func TestDefaultPortStaysOut(t *testing.T) {
-	table, err := route.NewTable([]route.Rule{{Default: true, Action: &route.Forward{URLs: []string{"http://10.0.0.1", "http://[2001:db8::1]"}, Host: route.HostUpstream}}})
+	table, err := route.NewTable([]route.Rule{{Default: true, Action: withSitesHost(route.ForwardTo("http://10.0.0.1", "http://[2001:db8::1]"))}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,4 +139,10 @@ func TestNoTypeIsGuessed(t *testing.T) {
 			t.Errorf("answer = %v %q", r.Header, r.body)
 		}
 	})
+}
+
+// withSitesHost has the rule ask the site by its own name.
+func withSitesHost(f *route.Forward) *route.Forward {
+	f.Host = route.HostUpstream
+	return f
 }

@@ -2,9 +2,7 @@ package proxy
 
 import (
 	"fmt"
-	"iter"
 	"net/http"
-	"net/url"
 	"sync/atomic"
 
 	"github.com/webordinary/warmgate/proxy/route"
@@ -16,18 +14,19 @@ import (
 // is closed behind the last request that uses it.
 type routing struct {
 	// users counts the requests under way, and one for the place in the Handler.
-	users  atomic.Int64
-	table  *route.Table
-	groups []*targetGroup
-	files  []*static.Handler
-	counts []*ruleCounters
+	users    atomic.Int64
+	table    *route.Table
+	forwards []*forwarding
+	files    []*static.Handler
+	counts   []*ruleCounters
 	// transports lead to the rules' upstreams.
 	transports []http.RoundTripper
 	// unmatched counts what no rule has seen.
 	unmatched *ruleCounters
 }
 
-// SetRoutes puts another table in place; requests under way keep theirs. After an
+// SetRoutes puts another table in place; requests under way keep theirs. Targets of
+// forward rules that stay keep their health, those that go are drained. After an
 // error nothing has changed.
 func (h *Handler) SetRoutes(t *route.Table) error {
 	r, err := h.newRouting(t)
@@ -35,6 +34,7 @@ func (h *Handler) SetRoutes(t *route.Table) error {
 		r.release()
 		return err
 	}
+	r.forward(h.balancer)
 	if old := h.table.Swap(r); old != nil {
 		old.release()
 	}
@@ -45,7 +45,7 @@ func (h *Handler) SetRoutes(t *route.Table) error {
 // caller, also after an error.
 func (h *Handler) newRouting(t *route.Table) (*routing, error) {
 	r := &routing{
-		table: t, groups: make([]*targetGroup, t.Len()), files: make([]*static.Handler, t.Len()),
+		table: t, forwards: make([]*forwarding, t.Len()), files: make([]*static.Handler, t.Len()),
 		counts: make([]*ruleCounters, t.Len()), unmatched: h.metrics.countersOf(""),
 		transports: make([]http.RoundTripper, t.Len()),
 	}
@@ -55,10 +55,11 @@ func (h *Handler) newRouting(t *route.Table) (*routing, error) {
 		r.transports[rule.Index()] = h.transports.within(rule.Limits.ResponseTimeout)
 		switch action := rule.Action.(type) {
 		case *route.Forward:
-			if action.Pool != "" {
-				return r, fmt.Errorf("route %s: forward to a pool is not supported yet; name its urls", rule)
+			for _, g := range action.Groups {
+				if g.Pool != "" {
+					return r, fmt.Errorf("route %s: forward to a pool is not supported yet; name its urls", rule)
+				}
 			}
-			r.groups[rule.Index()] = newTargetGroup(action.URLs)
 		case *route.Static:
 			files, err := static.NewFolder(action.Dir, static.Options{
 				Fallback: action.Fallback, CacheControl: action.CacheControl,
@@ -91,40 +92,6 @@ func (r *routing) release() {
 	for _, files := range r.files {
 		if files != nil {
 			_ = files.Close() // nobody reads there any more
-		}
-	}
-}
-
-// targetGroup is a set of fixed addresses, taken in turn.
-type targetGroup struct {
-	targets []fixedTarget
-	next    atomic.Uint64
-}
-
-// fixedTarget is an upstream as its URL names it: without a port, addr means the
-// scheme's own.
-type fixedTarget struct{ scheme, addr string }
-
-func newTargetGroup(urls []string) *targetGroup {
-	g := &targetGroup{}
-	for _, raw := range urls {
-		u, err := url.Parse(raw)
-		if err != nil {
-			continue // package route has checked them
-		}
-		g.targets = append(g.targets, fixedTarget{scheme: u.Scheme, addr: u.Host})
-	}
-	return g
-}
-
-// inTurn yields every target once; the first is another one each time.
-func (g *targetGroup) inTurn() iter.Seq[fixedTarget] {
-	return func(yield func(fixedTarget) bool) {
-		first := g.next.Add(1) - 1
-		for i := range uint64(len(g.targets)) {
-			if !yield(g.targets[(first+i)%uint64(len(g.targets))]) {
-				return
-			}
 		}
 	}
 }

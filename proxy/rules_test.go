@@ -29,7 +29,7 @@ func rule(priority int, path string, action route.Action) route.Rule {
 	return route.Rule{Priority: priority, Conditions: route.Conditions{Path: route.Patterns{Values: []string{path}}}, Action: action}
 }
 
-var toAPI = &route.Forward{URLs: []string{"http://api:80"}}
+var toAPI = route.ForwardTo("http://api:80")
 
 // seen answers with what the upstream is asked for.
 var seen = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -135,7 +135,7 @@ func TestAnswerHeaders(t *testing.T) {
 			with(rule(1, "/api/*", toAPI)),
 			with(rule(2, "/fixed", &route.FixedResponse{StatusCode: 200, Body: "x"})),
 			with(rule(3, "/moved", &route.Redirect{Path: "/there"})),
-			with(rule(4, "/down/*", &route.Forward{URLs: []string{"http://nobody:80"}})),
+			with(rule(4, "/down/*", route.ForwardTo("http://nobody:80"))),
 			with(rule(5, "/files/*", &route.Static{Dir: t.TempDir()})),
 			with(sessionRule(route.Session{})))
 		check := func(target, cacheControl string) reply {

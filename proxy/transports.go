@@ -31,6 +31,15 @@ func (t *transports) within(timeout time.Duration) *upstream.Transport {
 	return t.list[timeout]
 }
 
+// cut closes all connections to addr (host:port), those in use, too.
+func (t *transports) cut(addr string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, transport := range t.list {
+		transport.Cut(addr)
+	}
+}
+
 func (t *transports) closeIdle() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -20,7 +20,7 @@ const (
 // forwardBed serves a forward rule for everything to the given site.
 func forwardBed(t *testing.T, site string) (b *bed, addr string) {
 	t.Helper()
-	table, err := route.NewTable([]route.Rule{{Default: true, Action: &route.Forward{URLs: []string{"http://" + site}}}})
+	table, err := route.NewTable([]route.Rule{{Default: true, Action: route.ForwardTo("http://" + site)}})
 	if err != nil {
 		t.Fatal(err)
 	}

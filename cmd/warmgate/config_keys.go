@@ -38,8 +38,9 @@ func (k *configKey) name() string {
 // appear once, as pools.NAME and routes[], with the values of pool and rule.
 func configKeys(c *Config, pool *PoolConfig, rule *RouteConfig) []configKey {
 	w := keyWalker{elements: map[reflect.Type]reflect.Value{
-		reflect.TypeFor[map[string]*PoolConfig](): reflect.ValueOf(pool).Elem(),
-		reflect.TypeFor[[]RouteConfig]():          reflect.ValueOf(rule).Elem(),
+		reflect.TypeFor[map[string]*PoolConfig]():     reflect.ValueOf(pool).Elem(),
+		reflect.TypeFor[[]RouteConfig]():              reflect.ValueOf(rule).Elem(),
+		reflect.TypeFor[map[string]*UpstreamConfig](): reflect.ValueOf(defaultUpstream()).Elem(),
 	}}
 	w.walk(reflect.ValueOf(c).Elem(), "", envPrefix)
 	return w.keys

@@ -85,6 +85,13 @@ func (c *Config) complete() {
 		}
 		p.fillDefaults(name)
 	}
+	for name, u := range c.Upstreams {
+		if u == nil {
+			u = &UpstreamConfig{}
+			c.Upstreams[name] = u
+		}
+		u.fillDefaults()
+	}
 	for i := range c.Routes {
 		if s := c.Routes[i].Session; s != nil && s.Pool == "" {
 			s.Pool = c.onlyPool()

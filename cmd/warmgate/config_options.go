@@ -110,6 +110,9 @@ func (c *Config) table() (*route.Table, error) {
 		if err != nil {
 			return nil, err
 		}
+		if f, ok := rule.Action.(*route.Forward); ok {
+			c.bind(f)
+		}
 		if s, ok := rule.Action.(*route.Session); ok && c.Pools[s.Pool] != nil && s.Port == c.Pools[s.Pool].Port {
 			s.Port = 0
 		}

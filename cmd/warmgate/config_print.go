@@ -62,13 +62,14 @@ func tidy(n *yaml.Node, path string, secrets []string) {
 	}
 }
 
-// childPath is the path of a key below path, with NAME for the pool's name, as
+// childPath is the path of a key below path, with NAME for the name of a pool or
+// upstream, as
 // configKeys has it.
 func childPath(path, key string) string {
 	switch path {
 	case "":
 		return key
-	case "pools":
+	case "pools", "upstreams":
 		key = "NAME"
 	}
 	return path + "." + key
@@ -188,9 +189,14 @@ pools:
     key: "{session}"                 # a dev server for each session
     driver: process
     process: { dir: "sites/{client}" }
+upstreams:
+  hermes:                            # two addresses that answer GET /healthz
+    urls: ["http://10.0.0.5:3000", "http://10.0.0.6:3000"]
+    algorithm: least_outstanding
+    health_check: { path: /healthz, interval: 10s }
 routes:
   - { priority: 4,  path: ["/hermes/api/sessions/*"], management: {} }
-  - { priority: 5,  path: ["/hermes/*"],  forward: { urls: ["http://10.0.0.5:3000"] } }
+  - { priority: 5,  path: ["/hermes/*"],  forward: { upstream: hermes } }
   - { priority: 15, path: ["/session/*"], session: { pool: edit } }
   - { priority: 20, path: ["/_astro/*"],  session: { pool: edit, id: [hint] } }
   - { default: true, fixed_response: { status_code: 404, body: "Nothing here." } }

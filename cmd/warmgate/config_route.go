@@ -30,7 +30,7 @@ type RouteConfig struct {
 	Compress *bool `yaml:"compress,omitempty" doc:"Codes text from the upstream with gzip where the client takes it; event streams and what is coded already stay as they are. Default: true for session, false for forward."`
 
 	Session       *SessionAction       `yaml:"session,omitempty" doc:"Action: forward to the task of the session that the request names."`
-	Forward       *ForwardAction       `yaml:"forward,omitempty" doc:"Action: pass on unchanged, to fixed addresses or to a pool."`
+	Forward       *ForwardAction       `yaml:"forward,omitempty" doc:"Action: pass on unchanged, to fixed addresses or to a pool. It has one of urls, upstream, pool and weighted."`
 	Static        *StaticAction        `yaml:"static,omitempty" doc:"Action: serve files."`
 	Redirect      *RedirectAction      `yaml:"redirect,omitempty" doc:"Action: send the client elsewhere. An empty key keeps the request's own part; #{protocol}, #{host}, #{port}, #{path} and #{query} stand for the request's parts."`
 	FixedResponse *FixedResponseAction `yaml:"fixed_response,omitempty" doc:"Action: answer with a fixed text."`
@@ -60,13 +60,6 @@ type SessionAction struct {
 	ID             []string `yaml:"id,omitempty" doc:"Where the session's id comes from, in this order: path, host:{id}.example.com, header:NAME, hint. Empty: path."`
 	Template       string   `yaml:"template,omitempty" doc:"Builds the id from what the sources found, for example {client}-{thread}. Empty: {id}."`
 	AllowGuessable bool     `yaml:"allow_guessable,omitempty" doc:"Says that the ids of this rule may be open to guessing; whoever guesses one sees its site. Required with template."`
-}
-
-// ForwardAction is the action forward.
-type ForwardAction struct {
-	URLs []string `yaml:"urls,omitempty" doc:"Base URLs without a path; used in turn."`
-	Pool string   `yaml:"pool,omitempty" doc:"Name of a pool; instead of urls. (Not in this build.)"`
-	Host string   `yaml:"host,omitempty" doc:"Host header that the upstream gets: preserve (the client's) or upstream (its own address). Empty: preserve."`
 }
 
 // StaticAction is the action static.
@@ -183,10 +176,6 @@ func (s *SessionAction) action() route.Action {
 		Pool: s.Pool, Port: s.Port, Prefix: route.PrefixMode(s.Prefix), Host: route.HostMode(s.Host), NoRewrite: s.NoRewrite,
 		ID: ids, Template: s.Template, AllowGuessable: s.AllowGuessable,
 	}
-}
-
-func (f *ForwardAction) action() route.Action {
-	return &route.Forward{URLs: f.URLs, Pool: f.Pool, Host: route.HostMode(f.Host)}
 }
 
 func (s *StaticAction) action() route.Action {

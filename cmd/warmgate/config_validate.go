@@ -67,6 +67,7 @@ func (c *Config) Validate() error {
 	m.oneOf("log.format", c.Log.Format, logText, logJSON)
 	m.oneOf("log.access", c.Log.Access, accessJSON, accessALB, accessOff)
 	c.checkPools(m)
+	c.checkUpstreams(m)
 	c.checkRoutes(m)
 	return errors.Join(m.errs...)
 }
@@ -76,7 +77,7 @@ func (c *Config) Validate() error {
 func (c *Config) checkNumbers(m *mistakes) {
 	mayBeZero := []string{"shutdown.delay", "sockets.message_bytes", "cloudwatch.clients", "cloudwatch.task_hour_price"}
 	for _, k := range configKeys(c, &PoolConfig{}, &RouteConfig{}) {
-		if strings.HasPrefix(k.Path, "pools") || strings.HasPrefix(k.Path, "routes") {
+		if section, _, _ := strings.Cut(k.Path, "."); section == "pools" || section == "upstreams" || strings.HasPrefix(section, "routes") {
 			continue
 		}
 		var negative, zero bool
@@ -270,7 +271,8 @@ func (c *Config) checkRoutes(m *mistakes) {
 	}
 	_, err := route.NewTable(rules)
 	for _, err := range joined(err) {
-		if e, ok := errors.AsType[*route.RuleError](err); ok && (e.Field != "action" || !noAction[e.Index]) {
+		e, ok := errors.AsType[*route.RuleError](err)
+		if ok && (e.Field != "action" || !noAction[e.Index]) && !strings.HasPrefix(e.Field, "upstream ") { // see checkUpstreams
 			m.add(fmt.Sprintf("routes[%d].%s", e.Index, e.Field), "%s", e.Reason)
 		}
 	}
@@ -285,9 +287,8 @@ func (c *Config) checkTargets(i int, a route.Action, m *mistakes) {
 			m.add(fmt.Sprintf("routes[%d].session.template", i), "makes ids that can be guessed: say so with allow_guessable: true")
 		}
 	case *route.Forward:
-		if a.Pool != "" {
-			m.add(fmt.Sprintf("routes[%d].forward.pool", i), "pools are not in this build here; urls are")
-		}
+		c.checkForward(fmt.Sprintf("routes[%d].forward", i), c.Routes[i].Forward, m)
+		c.bind(a)
 	case *route.Static:
 		if a.S3 != "" {
 			m.add(fmt.Sprintf("routes[%d].static.s3", i), "buckets are not in this build; dir is")

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"slices"
 
 	"github.com/webordinary/warmgate/scaler"
@@ -13,13 +12,11 @@ import (
 	"github.com/webordinary/warmgate/session"
 )
 
-var poolName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
-
 // checkPools checks each pool by itself.
 func (c *Config) checkPools(m *mistakes) {
 	for _, name := range c.poolNames() {
 		p, path := c.Pools[name], "pools."+name
-		if !poolName.MatchString(name) {
+		if !entryName.MatchString(name) {
 			m.add(path, "a pool's name consists of letters, digits, - and _")
 		}
 		p.check(path, m)

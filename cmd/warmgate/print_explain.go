@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -112,6 +113,9 @@ func printAction(w io.Writer, e *proxy.Explanation) {
 		t.fact("port", strconv.Itoa(a.Port))
 	}
 	t.fact("upstreams", strings.Join(a.Upstreams, ", "))
+	for _, g := range a.Groups {
+		t.fact(fmt.Sprintf("weight %d", g.Weight), cmp.Or(g.Name, g.Pool, strings.Join(g.Upstreams, ", ")))
+	}
 	t.fact("files", a.Files)
 	t.fact("path", a.Path)
 	switch {

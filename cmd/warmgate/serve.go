@@ -209,6 +209,7 @@ func (p *parts) run(ctx context.Context, l listeners, ready func()) error {
 	rest.Go(func() error { return tuneCollector(background) })
 	rest.Go(func() error { return p.accessLog.Run(background) })
 	rest.Go(func() error { return p.extender.Run(background) })
+	rest.Go(func() error { return p.proxy.Run(background) })
 
 	// What an earlier run has left is put right before anybody is served.
 	err := p.scaler.Recover(failed)

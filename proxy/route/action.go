@@ -57,18 +57,6 @@ type Session struct {
 	AllowGuessable bool
 }
 
-// Forward passes the request on unchanged, to fixed addresses or to a pool.
-type Forward struct {
-	// URLs are base URLs such as "http://10.0.0.1:3000", without a path: the
-	// request's own path is used. Exactly one of URLs and Pool is set.
-	URLs []string
-	Pool string
-	// Port on the pool's tasks; 0 is the pool's own.
-	Port int
-	// Host is preserve unless set.
-	Host HostMode
-}
-
 // Static serves files. Exactly one of Dir and S3 is set.
 type Static struct {
 	Dir string

@@ -2,7 +2,6 @@ package route
 
 import (
 	"mime"
-	"net/url"
 	"strings"
 )
 
@@ -29,39 +28,6 @@ func (s *Session) check(m *mistakes) {
 	default:
 		m.add("session.prefix", "%q is neither strip nor keep", s.Prefix)
 	}
-}
-
-func (f *Forward) check(m *mistakes) {
-	if (f.Pool == "") == (len(f.URLs) == 0) {
-		m.add("forward", "needs either urls or a pool")
-	}
-	checkPort("forward.port", f.Port, m)
-	f.Host.check("forward.host", m)
-	if f.Port != 0 && f.Pool == "" {
-		m.add("forward.port", "belongs to a pool; write the port into the URL")
-	}
-	for _, raw := range f.URLs {
-		if reason := checkUpstream(raw); reason != "" {
-			m.add("forward.urls", "%q: %s", raw, reason)
-		}
-	}
-}
-
-func checkUpstream(raw string) string {
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil:
-		return "is no URL"
-	case u.Scheme != "http" && u.Scheme != "https":
-		return "must begin with http:// or https://"
-	case u.Hostname() == "":
-		return "has no host"
-	case u.User != nil:
-		return "must not hold a password or user"
-	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
-		return "must end after the host: the request's own path is used"
-	}
-	return ""
 }
 
 func (s *Static) check(m *mistakes) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -186,14 +187,25 @@ func TestNewTableReportsEveryMistake(t *testing.T) {
 			[]string{"more than 8 names"},
 		},
 
-		{"forward", []Rule{action(&Forward{})}, []string{"forward: needs either"}},
-		{"forward both", []Rule{action(&Forward{URLs: []string{"http://a"}, Pool: "p", Port: -1})}, []string{"forward: needs either", "forward.port: -1"}},
-		{"forward urls", []Rule{action(&Forward{Port: 80, URLs: []string{
+		{"forward", []Rule{action(&Forward{})}, []string{"forward: needs urls, an upstream or a pool"}},
+		{"forward both", []Rule{action(&Forward{Groups: []ForwardGroup{{Upstream: &Upstream{URLs: []string{"http://a"}}, Pool: "p", Port: -1}}})}, []string{"forward: needs either", "forward.port: -1"}},
+		{"forward neither", []Rule{action(&Forward{Groups: []ForwardGroup{{Weight: 1000}, {Weight: -1}}})}, []string{
+			"forward: needs either", "forward.weight: 1000 is not", "forward: needs either", "forward.weight: -1 is not",
+		}},
+		{"forward urls", []Rule{action(&Forward{Groups: []ForwardGroup{{Port: 80, Upstream: &Upstream{URLs: []string{
 			"http://a/", "a:80", "ftp://a", "http://", "http://u:p@a", "http://a/x", "http://a?q", "http://a\n",
-		}})}, []string{
+		}}}}})}, []string{
 			"forward.port: belongs", `"a:80": must begin`, `"ftp://a"`, `"http://": has no host`, "password", `"http://a/x": must end`, `"http://a?q"`, "is no URL",
 		}},
-		{"host mode", []Rule{action(&Forward{Pool: "p", Host: "x"})}, []string{`forward.host: "x" is neither`}},
+		{"upstream", []Rule{action(&Forward{Groups: []ForwardGroup{{Upstream: &Upstream{
+			Name: "u", URLs: []string{"http://a", "http://a"}, Algorithm: "random", DrainTimeout: -1,
+			HealthCheck: &HealthCheck{Path: "x", Port: -1, Interval: time.Second, HealthyThreshold: -1, UnhealthyThreshold: -1, Matcher: "2xx"},
+		}}}})}, []string{
+			`upstream u: urls: "http://a": is there twice`, `upstream u: algorithm: "random" is neither`, "upstream u: drain_timeout: is negative",
+			`upstream u: health_check.path: "x" is no path`, "health_check.port", "health_check.timeout: must not be longer",
+			"health_check.healthy_threshold", "health_check.unhealthy_threshold", `health_check.matcher: "2xx" holds no status`,
+		}},
+		{"host mode", []Rule{action(&Forward{Groups: []ForwardGroup{{Pool: "p"}}, Host: "x"})}, []string{`forward.host: "x" is neither`}},
 		{"session host mode", []Rule{session(Session{Pool: "p", Host: "x"}, paths("/s/*"))}, []string{`session.host: "x" is neither`}},
 		{"rewrite", []Rule{extras(Rule{Rewrite: Rewrite{
 			Path: Replacement{Regex: "(", Replace: "/a?b"}, Host: Replacement{Replace: "x"},

@@ -53,6 +53,8 @@ type Transport struct {
 	options Options
 	general *http.Transport
 
+	open openConns
+
 	mu       sync.Mutex
 	idle     map[string][]*conn // by address, the one used last at the end
 	sweeping bool
@@ -128,8 +130,15 @@ func address(u *url.URL) string {
 func (t *Transport) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.options.DialTimeout)
 	defer cancel()
-	return t.options.Dial(ctx, network, addr)
+	c, err := t.options.Dial(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return t.open.add(addr, c), nil
 }
+
+// Cut closes all connections to addr (host:port), those in use, too.
+func (t *Transport) Cut(addr string) { t.open.cut(addr) }
 
 func (t *Transport) connect(ctx context.Context, addr string) (*conn, error) {
 	nc, err := t.dial(ctx, "tcp", addr)
