@@ -12,7 +12,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-aws build test test-go test-browser test-browser-newest check lint vulnerabilities bench fuzz fmt clean dynamodb-local
+.PHONY: help run run-aws build test test-go test-browser test-browser-newest check lint vulnerabilities bench fuzz fmt clean dynamodb-local moto
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,7 @@ test: test-go test-browser ## Run all tests
 
 test-go: ## Run the Go tests with the race detector
 	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(MAKE) --no-print-directory --silent dynamodb-local; fi
+	@if python3 -c 'import ensurepip, sys, venv; assert sys.version_info >= (3, 11)' 2>/dev/null; then $(MAKE) --no-print-directory --silent moto; fi
 	$(GO) test -race -shuffle=on ./...
 
 test-browser: build ## Run the end-to-end tests in a real browser
@@ -89,6 +90,16 @@ dynamodb-local: $(DYNAMODB_LOCAL)/.stamp ## Fetch DynamoDB Local (needs Maven, a
 $(DYNAMODB_LOCAL)/.stamp: session/dynamo/dynamotest/pom.xml
 	rm -rf $(DYNAMODB_LOCAL)
 	mvn -B -q -f $< dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(DYNAMODB_LOCAL)/lib
+	@touch $@
+
+# Moto, somebody else's fake of AWS, for the tests of scaler. Without it they are skipped.
+MOTO := .cache/moto
+
+moto: $(MOTO)/.stamp ## Fetch moto (needs Python 3.11 with venv)
+
+$(MOTO)/.stamp: scaler/mototest/requirements.txt
+	python3 -m venv $(MOTO)
+	$(MOTO)/bin/python -m pip install -q --disable-pip-version-check -r $<
 	@touch $@
 
 # A tool's version is in its file's name, so that a new pin is a new file.

@@ -25,7 +25,7 @@ type Client struct{ api *cloudwatch.Client }
 // NewClient returns a client with deadlines and a retryer of its own; region,
 // credentials, endpoint and, if it is not the SDK's, the HTTP client are those
 // of cfg.
-func NewClient(cfg aws.Config, options ...func(*cloudwatch.Options)) *Client {
+func NewClient(cfg aws.Config) *Client {
 	switch c := cfg.HTTPClient.(type) {
 	case nil:
 		cfg.HTTPClient = awshttp.NewBuildableClient().WithTimeout(attemptTimeout)
@@ -36,8 +36,7 @@ func NewClient(cfg aws.Config, options ...func(*cloudwatch.Options)) *Client {
 		o.MaxAttempts, o.MaxBackoff = attempts, maxBackoff
 		o.Backoff = retry.NewExponentialJitterBackoff(maxBackoff)
 	})
-	own := func(o *cloudwatch.Options) { o.Retryer = retryer }
-	return &Client{api: cloudwatch.NewFromConfig(cfg, append([]func(*cloudwatch.Options){own}, options...)...)}
+	return &Client{api: cloudwatch.NewFromConfig(cfg, func(o *cloudwatch.Options) { o.Retryer = retryer })}
 }
 
 // put publishes data, of which there are not more than one call may have.

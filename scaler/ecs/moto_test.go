@@ -2,17 +2,13 @@ package ecs
 
 import (
 	"bytes"
-	"context"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
-	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -20,13 +16,14 @@ import (
 
 	"github.com/webordinary/warmgate/scaler"
 	"github.com/webordinary/warmgate/scaler/drivertest"
+	"github.com/webordinary/warmgate/scaler/mototest"
 )
 
 // TestMoto runs the drivers against somebody else's idea of ECS, so that our fake
 // is not the only judge. Moto has no Spot, idempotency, protection or service tasks.
 func TestMoto(t *testing.T) {
-	m := startMoto(t)
-	client := NewClient(awsConfig(&http.Client{Transport: motoTransport{}}, m.endpoint), ClientOptions{})
+	m := &moto{Server: mototest.Start(t)}
+	client := NewClient(awsConfig(&http.Client{Transport: motoTransport{}}, m.Endpoint), ClientOptions{})
 	m.prepare(t, client.ecs)
 
 	t.Run("ecs-task", func(t *testing.T) {
@@ -88,61 +85,10 @@ func (motoTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// moto is a running moto_server, with the network that it begins with.
-type moto struct{ endpoint, subnet, group string }
-
-func startMoto(t *testing.T) *moto {
-	t.Helper()
-	path, err := exec.LookPath("moto_server")
-	if err != nil {
-		t.Skip("moto_server is not installed: pip install 'moto[server]'")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, path, "-H", "127.0.0.1", "-p", fmt.Sprint(port))
-	if err := cmd.Start(); err != nil {
-		t.Skipf("moto_server does not start: %v", err)
-	}
-	ended := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(ended) }()
-	t.Cleanup(func() { cancel(); <-ended })
-	m := &moto{endpoint: fmt.Sprintf("http://127.0.0.1:%d", port)}
-	for end := time.Now().Add(30 * time.Second); ; {
-		if _, err := m.post("/moto-api/reset", ""); err == nil {
-			return m
-		}
-		select {
-		case <-ended:
-			t.Skip("moto_server ends at once: is its extra [server] installed?")
-		case <-time.After(100 * time.Millisecond):
-		}
-		if time.Now().After(end) {
-			t.Skip("moto_server does not answer")
-		}
-	}
-}
-
-// post sends a request without a signature, which moto does not check.
-func (m *moto) post(path, form string) (string, error) {
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, m.endpoint+path, strings.NewReader(form))
-	if err != nil {
-		return "", err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=key/20260101/us-west-2/ec2/aws4_request, SignedHeaders=host, Signature=0")
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	return string(body), err
+// moto is a running moto, with the network that it begins with.
+type moto struct {
+	*mototest.Server
+	subnet, group string
 }
 
 // prepare makes what the drivers need, and has tasks keep their state: moto's
@@ -165,7 +111,7 @@ func (m *moto) prepare(t *testing.T, c *ecs.Client) {
 		}
 	}
 	transition := `{"model_name": "ecs::task", "transition": {"progression": "manual", "times": 1000000}}`
-	if _, err := m.post("/moto-api/state-manager/set-transition", transition); err != nil {
+	if _, err := m.Post(ctx, "/moto-api/state-manager/set-transition", transition); err != nil {
 		t.Fatal(err)
 	}
 	m.subnet = m.first(t, "DescribeSubnets", `subnet-[0-9a-f]+`)
@@ -175,7 +121,7 @@ func (m *moto) prepare(t *testing.T, c *ecs.Client) {
 // first returns the first id in the answer of EC2.
 func (m *moto) first(t *testing.T, action, pattern string) string {
 	t.Helper()
-	body, err := m.post("/", url.Values{"Action": {action}, "Version": {"2016-11-15"}}.Encode())
+	body, err := m.Post(t.Context(), "/", url.Values{"Action": {action}, "Version": {"2016-11-15"}}.Encode())
 	if err != nil {
 		t.Fatal(err)
 	}
