@@ -1,6 +1,6 @@
 // Package mototest runs moto, somebody else's fake of AWS, for tests: so that our
 // own fakes are not the only judges of what we send. "make moto" fetches it; it
-// needs Python 3.10.
+// needs Python 3.11.
 package mototest
 
 import (
