@@ -119,6 +119,9 @@ func TestScaleOutStopsAtTheClientsCeiling(t *testing.T) {
 		w.warm(w.createFor("other", "bolt"))
 		time.Sleep(time.Minute)
 		w.expectKeys("within the limits", "acme", "acme", "bolt")
+		if n := value(t, w.metrics, "warmgate_tasks_desired"); n != 3 {
+			t.Errorf("%v tasks are desired, want 3", n)
+		}
 	})
 }
 

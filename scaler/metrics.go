@@ -97,22 +97,28 @@ func (m *metrics) refused(p *pool, reason string) {
 
 // stateCollector reads the scaler's state when it is asked for.
 type stateCollector struct {
-	s     *Scaler
-	tasks *prometheus.Desc
-	awake *prometheus.Desc
+	s       *Scaler
+	tasks   *prometheus.Desc
+	desired *prometheus.Desc
+	inLine  *prometheus.Desc
+	awake   *prometheus.Desc
 }
 
 func newStateCollector(s *Scaler) *stateCollector {
 	return &stateCollector{
-		s:     s,
-		tasks: prometheus.NewDesc("warmgate_tasks", "Tasks by state.", []string{"pool", "state"}, nil),
-		awake: prometheus.NewDesc("warmgate_sessions_awake", "Sessions that are served or being started.", []string{"pool"}, nil),
+		s:       s,
+		tasks:   prometheus.NewDesc("warmgate_tasks", "Tasks by state.", []string{"pool", "state"}, nil),
+		desired: prometheus.NewDesc("warmgate_tasks_desired", "Tasks that sessions, warm hours and load ask for; more than there are while a ceiling is reached.", []string{"pool"}, nil),
+		inLine:  prometheus.NewDesc("warmgate_launches_waiting", "Starts that wait for their turn.", []string{"pool"}, nil),
+		awake:   prometheus.NewDesc("warmgate_sessions_awake", "Sessions that are served or being started.", []string{"pool"}, nil),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.tasks
+	ch <- c.desired
+	ch <- c.inLine
 	ch <- c.awake
 }
 
@@ -120,6 +126,7 @@ func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) {
 func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
+	now := time.Now()
 	awake := make(map[*pool]int)
 	for _, e := range c.s.sessions {
 		if e.mode == warming || e.mode == serving {
@@ -128,12 +135,21 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for _, p := range c.s.pools {
 		count := make(map[stage]int)
+		inLine, desired := 0, 0
 		for t := range p.tasks {
 			count[t.stage]++
+			if t.stage == starting && t.turn.at.After(now) {
+				inLine++
+			}
+		}
+		for _, g := range p.groups {
+			desired += p.policy.desired(g.demand(now))
 		}
 		for state, name := range map[stage]string{starting: "starting", ready: "ready", doomed: "stopping"} {
 			ch <- prometheus.MustNewConstMetric(c.tasks, prometheus.GaugeValue, float64(count[state]), p.Name, name)
 		}
+		ch <- prometheus.MustNewConstMetric(c.desired, prometheus.GaugeValue, float64(desired), p.Name)
+		ch <- prometheus.MustNewConstMetric(c.inLine, prometheus.GaugeValue, float64(inLine), p.Name)
 		ch <- prometheus.MustNewConstMetric(c.awake, prometheus.GaugeValue, float64(awake[p]), p.Name)
 	}
 }

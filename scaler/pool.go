@@ -160,6 +160,8 @@ type pool struct {
 	// dedicated: each session has a task of its own.
 	dedicated bool
 	warm      schedule
+	// longestLine is how long a start waits for its turn at most.
+	longestLine time.Duration
 	// looking serializes asking the driver, so that an older list never
 	// overwrites a newer one.
 	looking sync.Mutex

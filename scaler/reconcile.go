@@ -152,7 +152,7 @@ func startPatience(p *pool, patience time.Duration) time.Duration {
 	if patience == 0 {
 		return 0
 	}
-	return p.StartTimeout + patience
+	return p.longestLine + p.StartTimeout + patience
 }
 
 func (s *Scaler) isDozing(e *tracked) bool {

@@ -29,6 +29,9 @@ type Options struct {
 	DefaultPool string
 	// MaxTasks bounds the tasks of all pools together. Zero means 50.
 	MaxTasks int
+	// LaunchRate is how many starts a second are asked of the drivers, of all
+	// pools together; the others wait their turn. Zero means no bound.
+	LaunchRate float64
 	// StopGrace is the time between the two steps of stopping: as long as
 	// another replica may act on an older record (cache age and clock skew).
 	// Zero means 5 s.
@@ -97,6 +100,7 @@ type Scaler struct {
 	extender session.Extender
 	pools    map[string]*pool
 	prober   *prober
+	launches launches
 	log      *slog.Logger
 	metrics  *metrics
 
@@ -117,7 +121,7 @@ func New(o Options) (*Scaler, error) {
 	o = o.withDefaults()
 	s := &Scaler{
 		opts: o, store: o.Store, records: o.Records, registry: o.Registry, clocks: o.Registry.Clocks(),
-		extender: o.Extender, pools: make(map[string]*pool), prober: newProber(o.Dial), log: o.Logger,
+		extender: o.Extender, pools: make(map[string]*pool), prober: newProber(o.Dial), launches: newLaunches(o.LaunchRate), log: o.Logger,
 		sessions: make(map[session.ID]*tracked),
 	}
 	var errs []error
@@ -129,6 +133,7 @@ func New(o Options) (*Scaler, error) {
 			errs = append(errs, fmt.Errorf("pool %q is there twice", p.Name))
 		}
 		s.pools[p.Name] = newPool(p)
+		s.pools[p.Name].longestLine = s.launches.longest(o.MaxTasks)
 	}
 	if s.pools[o.DefaultPool] == nil {
 		errs = append(errs, fmt.Errorf("the default pool %q is not configured", o.DefaultPool))

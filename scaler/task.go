@@ -36,7 +36,9 @@ type task struct {
 	view   Task
 	viewed chan struct{}
 
-	began    time.Time
+	began time.Time
+	// turn is when the driver may be asked for it; the deadline counts from then.
+	turn     turn
 	deadline time.Time
 	readyAt  time.Time
 	steps    []session.Step
@@ -64,7 +66,7 @@ var errAbandoned = fmt.Errorf("the start was abandoned: %w", session.ErrStartFai
 func (s *Scaler) makeTask(g *group, spec TaskSpec) *task {
 	now := time.Now().UTC()
 	t := &task{
-		pool: g.pool, group: g, spec: spec, began: now, deadline: now.Add(g.pool.StartTimeout),
+		pool: g.pool, group: g, spec: spec, began: now, turn: turn{at: now}, deadline: now.Add(g.pool.StartTimeout),
 		steps:  []session.Step{{Phase: session.PhaseAsked, At: now}},
 		viewed: make(chan struct{}), users: make(map[*tracked]struct{}),
 		settled: make(chan struct{}), dooming: make(chan struct{}),
@@ -78,6 +80,8 @@ func (s *Scaler) makeTask(g *group, spec TaskSpec) *task {
 // newTask makes a task of the group and starts it. s.mu is held.
 func (s *Scaler) newTask(g *group, spec TaskSpec) *task {
 	t := s.makeTask(g, spec)
+	t.turn = s.launches.take(t.began)
+	t.deadline = t.turn.at.Add(t.pool.StartTimeout)
 	s.crew.spawn(func() { s.runTask(t) })
 	return t
 }
@@ -149,11 +153,15 @@ func (s *Scaler) bringUp(t *task) error {
 	return s.notReady(ctx, t, fmt.Sprintf("for the site's first answer at %s%s (%v)", s.target(t).Addr, path, err))
 }
 
-// askDriver has the driver start the task, again while it is out of reach.
+// askDriver has the driver start the task when it is its turn, again while it is
+// out of reach.
 func (s *Scaler) askDriver(ctx context.Context, t *task) error {
 	const firstPause, longestPause = 250 * time.Millisecond, 5 * time.Second
 	if t.id != "" {
 		return nil // found, not started here
+	}
+	if err := s.awaitTurn(t); err != nil {
+		return err
 	}
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		// Giving up the start must not tear the call apart: nobody would know
@@ -286,7 +294,7 @@ func (s *Scaler) settle(t *task, err error) {
 	switch {
 	case err == nil:
 		log.Info("task is ready")
-		s.remember(t.pool, now.Sub(t.began))
+		s.remember(t.pool, now.Sub(t.turn.at))
 	case errors.Is(err, errAbandoned):
 		log.Info("start is abandoned")
 	default:

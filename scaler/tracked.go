@@ -162,7 +162,7 @@ func (s *Scaler) publish(e *tracked) {
 			e.log = t.view.Log
 			b.Log = e.log
 		}
-		b.Began, b.Steps = t.began, t.steps
+		b.Began, b.LaunchAt, b.Steps = t.began, t.turn.at, t.steps
 	}
 	switch e.mode {
 	case asleep, dozing:

@@ -59,7 +59,9 @@ type Backend struct {
 	// Target is where requests go; set when Phase is PhaseReady.
 	Target Target
 	// Began and Deadline bound the start under way; Steps are its phases so far.
+	// Until LaunchAt it waits for its turn among other starts.
 	Began    time.Time
+	LaunchAt time.Time
 	Deadline time.Time
 	Steps    []Step
 	// Estimate for this start; zero Samples if there are no past ones.

@@ -121,6 +121,7 @@ type LimitsConfig struct {
 	ReadHeaderTimeout time.Duration `yaml:"read_header_timeout" env:"READ_HEADER_TIMEOUT" doc:"How long a client may take to send a request's header."`
 	IdleTimeout       time.Duration `yaml:"idle_timeout" env:"IDLE_TIMEOUT" doc:"How long a client's idle connection stays open. Longer than the idle timeout of a load balancer in front."`
 	Tasks             int           `yaml:"tasks" env:"TASKS" doc:"Tasks of all pools together."`
+	LaunchRate        float64       `yaml:"launch_rate" env:"LAUNCH_RATE" doc:"Starts of tasks a second, of all pools together; others wait their turn, in the order in which they were asked for. AWS allows an account 20 a second, which replicas share. 0 for no bound."`
 	DialTimeout       time.Duration `yaml:"dial_timeout" env:"DIAL_TIMEOUT" doc:"How long connecting to an upstream may take."`
 	ResponseTimeout   time.Duration `yaml:"response_timeout" env:"RESPONSE_TIMEOUT" doc:"How long an upstream may take to begin its answer; 504 beyond."`
 }
@@ -174,7 +175,7 @@ func DefaultConfig() *Config {
 		},
 		Limits: LimitsConfig{
 			HeaderBytes: 32 << 10, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 75 * time.Second,
-			Tasks: 50, DialTimeout: 10 * time.Second, ResponseTimeout: 60 * time.Second,
+			Tasks: 50, LaunchRate: 10, DialTimeout: 10 * time.Second, ResponseTimeout: 60 * time.Second,
 		},
 		Shutdown:   ShutdownConfig{Drain: 60 * time.Second},
 		CloudWatch: defaultCloudWatch(),

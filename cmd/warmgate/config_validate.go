@@ -75,7 +75,9 @@ func (c *Config) Validate() error {
 // checkNumbers: no number is negative, and only where it means something may
 // one be zero.
 func (c *Config) checkNumbers(m *mistakes) {
-	mayBeZero := []string{"shutdown.delay", "sockets.message_bytes", "cloudwatch.clients", "cloudwatch.task_hour_price"}
+	mayBeZero := []string{
+		"shutdown.delay", "sockets.message_bytes", "limits.launch_rate", "cloudwatch.clients", "cloudwatch.task_hour_price",
+	}
 	for _, k := range configKeys(c, &PoolConfig{}, &RouteConfig{}) {
 		if section, _, _ := strings.Cut(k.Path, "."); section == "pools" || section == "upstreams" || strings.HasPrefix(section, "routes") {
 			continue

@@ -81,6 +81,10 @@ func (d *drivers) client(at ecsEndpoint) (*ecs.Client, error) {
 	if at.url != "" {
 		cfg.BaseEndpoint = &at.url
 	}
-	d.clients[at] = ecs.NewClient(cfg, ecs.ClientOptions{})
+	launches := d.config.Limits.LaunchRate
+	if launches == 0 {
+		launches = -1
+	}
+	d.clients[at] = ecs.NewClient(cfg, ecs.ClientOptions{LaunchRate: launches})
 	return d.clients[at], nil
 }

@@ -113,7 +113,7 @@ func wire(
 	}
 	p.scaler, err = scaler.New(scaler.Options{
 		Store: cached, Records: store, Registry: registry, Extender: p.extender,
-		Pools: pools, DefaultPool: c.defaultPool(), MaxTasks: c.Limits.Tasks,
+		Pools: pools, DefaultPool: c.defaultPool(), MaxTasks: c.Limits.Tasks, LaunchRate: c.Limits.LaunchRate,
 		Logger: logger, Registerer: metrics,
 	})
 	if err != nil {

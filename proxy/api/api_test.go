@@ -319,6 +319,11 @@ func TestStatusOfAStart(t *testing.T) {
 	if why := answer["why"].(string); !strings.HasPrefix(why, "waits for the dev server's first answer") {
 		t.Errorf("why = %q, want what it waits for", why)
 	}
+	l.SetBackend(session.Backend{Phase: session.PhaseAsked, Generation: 2, Began: began, LaunchAt: time.Now().Add(time.Minute)})
+	_, answer = f.call(http.MethodGet, "/api/sessions/s1/status", "")
+	if why := answer["why"].(string); !strings.HasPrefix(why, "waits for its turn to be started, which comes in 59s; 3s so far") {
+		t.Errorf("why = %q, want that it is in line", why)
+	}
 }
 
 func TestKeepalive(t *testing.T) {

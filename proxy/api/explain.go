@@ -31,6 +31,9 @@ func explain(r *session.Report, now time.Time) string {
 
 func explainStart(b *session.Backend, now time.Time) string {
 	text := fmt.Sprintf("%s; %s so far", waitsFor(b.Phase), span(now.Sub(b.Began)))
+	if wait := b.LaunchAt.Sub(now); wait > 0 {
+		text = fmt.Sprintf("waits for its turn to be started, which comes in %s; %s so far", span(wait), span(now.Sub(b.Began)))
+	}
 	if b.Estimate.Samples > 0 {
 		text += ", usually " + span(b.Estimate.Median)
 	}

@@ -33,8 +33,8 @@ const (
 type ClientOptions struct {
 	// LaunchRate is how many times a second RunTask is called at most, by all
 	// pools together. AWS allows 20 to an account, which its replicas share. Zero
-	// means 10.
-	LaunchRate int
+	// means 10; a negative number that there is no bound.
+	LaunchRate float64
 }
 
 // Client makes the calls of all pools of one account and region. Safe for
@@ -52,6 +52,10 @@ func NewClient(cfg aws.Config, o ClientOptions) *Client {
 	if o.LaunchRate == 0 {
 		o.LaunchRate = 10
 	}
+	limit := rate.Limit(o.LaunchRate)
+	if o.LaunchRate < 0 {
+		limit = rate.Inf
+	}
 	switch c := cfg.HTTPClient.(type) {
 	case nil:
 		cfg.HTTPClient = awshttp.NewBuildableClient().WithTimeout(attemptTimeout)
@@ -65,7 +69,7 @@ func NewClient(cfg aws.Config, o ClientOptions) *Client {
 	return &Client{
 		ecs:      ecs.NewFromConfig(cfg, func(o *ecs.Options) { o.Retryer = retryer }),
 		scaling:  applicationautoscaling.NewFromConfig(cfg, func(o *applicationautoscaling.Options) { o.Retryer = retryer }),
-		launches: rate.NewLimiter(rate.Limit(o.LaunchRate), o.LaunchRate),
+		launches: rate.NewLimiter(limit, int(max(1, o.LaunchRate))),
 	}
 }
 
