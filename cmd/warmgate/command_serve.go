@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 )
 
@@ -14,7 +12,8 @@ func (a *app) serveCommand() *cobra.Command {
 		Long: `serve listens on three addresses: the public one for browsers, the health one for
 a load balancer's checks, and the admin one for the management API, the status
 page and metrics. SIGINT or SIGTERM ends it in order: what is under way is
-finished first. A second one, a second later or more, ends it at once.
+finished first. A second one, a second later or more, ends it at once. SIGHUP
+reads the configuration again, as warmgate reload does.
 
 Without a configuration there is one rule: /session/ID/ is served by astro dev,
 run in the folder sites/CLIENT below the working folder.`,
@@ -23,25 +22,25 @@ run in the folder sites/CLIENT below the working folder.`,
   WARMGATE_LOG_LEVEL=debug warmgate serve`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, found, err := loadConfig(a.configFile, a.lookup)
-			if err != nil {
-				return err
-			}
-			for _, flag := range []struct {
-				value string
-				key   *string
-			}{{listen, &c.Listen}, {adminListen, &c.Admin.Listen}, {logLevel, &c.Log.Level}} {
-				if flag.value != "" {
-					*flag.key = flag.value
+			load := func() (*Config, string, error) {
+				c, found, err := loadConfig(a.configFile, a.lookup)
+				if err != nil {
+					return nil, "", err
 				}
+				for _, flag := range []struct {
+					value string
+					key   *string
+				}{{listen, &c.Listen}, {adminListen, &c.Admin.Listen}, {logLevel, &c.Log.Level}} {
+					if flag.value != "" {
+						*flag.key = flag.value
+					}
+				}
+				if err := c.Validate(); err != nil {
+					return nil, "", mistakesIn(found, err)
+				}
+				return c, found, nil
 			}
-			if err := c.Validate(); err != nil {
-				return mistakesIn(found, err)
-			}
-			if found == "" {
-				fmt.Fprintln(a.stderr, "No configuration file: the defaults hold (warmgate config reference tells of them).")
-			}
-			return serve(cmd.Context(), c, a.stdout, a.stderr)
+			return serve(cmd.Context(), load, a.stdout, a.stderr)
 		},
 	}
 	flags := cmd.Flags()

@@ -13,26 +13,27 @@ const envPrefix = "WARMGATE_"
 
 // Config is the whole configuration, as the file has it. The tags say the key,
 // the environment variable (scalars only) and what the reference prints; values
-// of keys tagged secret are never printed.
+// of keys tagged secret are never printed, and those tagged reload (or below a
+// section that is) take effect at a reload, without a restart.
 type Config struct {
 	Listen         string   `yaml:"listen" env:"LISTEN" doc:"Address of the public listener. An empty host means all interfaces."`
 	PublicURL      string   `yaml:"public_url" env:"PUBLIC_URL" doc:"Base URL at which browsers reach the public listener; preview URLs begin with it. Empty: http://localhost with the listener's port."`
-	TrustedProxies []string `yaml:"trusted_proxies" env:"TRUSTED_PROXIES" doc:"Networks (CIDR) of the load balancers in front, whose X-Forwarded-* headers are believed. As a variable: separated by commas."`
+	TrustedProxies []string `yaml:"trusted_proxies" env:"TRUSTED_PROXIES" reload:"true" doc:"Networks (CIDR) of the load balancers in front, whose X-Forwarded-* headers are believed. As a variable: separated by commas."`
 
 	Health     HealthConfig     `yaml:"health" envPrefix:"HEALTH_" doc:"The health listener has /healthz and /readyz only. Neither depends on the store or on a driver."`
 	Admin      AdminConfig      `yaml:"admin" envPrefix:"ADMIN_" doc:"The admin listener has the management API, the status page, /metrics and /debug/pprof. Keep it off the public network."`
 	Store      StoreConfig      `yaml:"store" envPrefix:"STORE_" doc:"Where sessions are kept."`
 	Sessions   SessionsConfig   `yaml:"sessions" envPrefix:"SESSIONS_" doc:"How long sessions live and stay awake."`
-	Cold       ColdConfig       `yaml:"cold" envPrefix:"COLD_" doc:"What happens to requests whose session has no ready target."`
+	Cold       ColdConfig       `yaml:"cold" envPrefix:"COLD_" reload:"true" doc:"What happens to requests whose session has no ready target."`
 	Sockets    SocketsConfig    `yaml:"sockets" envPrefix:"SOCKETS_" doc:"Websockets of session routes."`
 	Limits     LimitsConfig     `yaml:"limits" envPrefix:"LIMITS_" doc:"Bounds for connections and requests of the public listener, for tasks, and for connections to upstreams."`
-	Shutdown   ShutdownConfig   `yaml:"shutdown" envPrefix:"SHUTDOWN_" doc:"What happens between the signal to stop and the end of the process."`
+	Shutdown   ShutdownConfig   `yaml:"shutdown" envPrefix:"SHUTDOWN_" reload:"true" doc:"What happens between the signal to stop and the end of the process."`
 	CloudWatch CloudWatchConfig `yaml:"cloudwatch" envPrefix:"CLOUDWATCH_" doc:"Metrics for the dashboards and alarms of AWS, beside those at /metrics."`
 	Log        LogConfig        `yaml:"log" envPrefix:"LOG_" doc:"The access log goes to standard output, everything else to standard error."`
 
 	Pools     map[string]*PoolConfig     `yaml:"pools" doc:"Pools of tasks by name. Without any there is a pool \"local\" that runs astro dev in sites/{client}, a dev server for each session."`
-	Upstreams map[string]*UpstreamConfig `yaml:"upstreams,omitempty" doc:"Groups of fixed addresses by name, for forward rules: an ALB's target groups. A group that no rule names is not checked."`
-	Routes    []RouteConfig              `yaml:"routes" doc:"Rules with the meaning of ALB listener rules: the first in ascending priority whose conditions all hold. A condition holds if one of its values matches. Each rule has exactly one action: session, forward, static, redirect, fixed_response or management. Without any route there is one for /session/*, to the only pool."`
+	Upstreams map[string]*UpstreamConfig `yaml:"upstreams,omitempty" reload:"true" doc:"Groups of fixed addresses by name, for forward rules: an ALB's target groups. A group that no rule names is not checked."`
+	Routes    []RouteConfig              `yaml:"routes" reload:"true" doc:"Rules with the meaning of ALB listener rules: the first in ascending priority whose conditions all hold. A condition holds if one of its values matches. Each rule has exactly one action: session, forward, static, redirect, fixed_response or management. Without any route there is one for /session/*, to the only pool."`
 }
 
 // HealthConfig is the section health.
@@ -44,7 +45,7 @@ type HealthConfig struct {
 type AdminConfig struct {
 	Listen    string   `yaml:"listen" env:"LISTEN" doc:"Address of the admin listener."`
 	TokenFile string   `yaml:"token_file" env:"TOKEN_FILE" doc:"File with the bearer token; made by serve if there is none."`
-	Hosts     []string `yaml:"hosts" env:"HOSTS" doc:"Host names by which the management API may be called, besides localhost, loopback addresses and the listener's own host. As a variable: separated by commas."`
+	Hosts     []string `yaml:"hosts" env:"HOSTS" reload:"true" doc:"Host names by which the management API may be called, besides localhost, loopback addresses and the listener's own host. As a variable: separated by commas."`
 }
 
 // StoreConfig is the section store.
@@ -82,7 +83,7 @@ type SessionsConfig struct {
 	PresenceLimit time.Duration `yaml:"presence_limit" env:"PRESENCE_LIMIT" doc:"How long background traffic and open sockets keep a session awake after the last human sign."`
 	AwakeLimit    time.Duration `yaml:"awake_limit" env:"AWAKE_LIMIT" doc:"Nothing keeps a session awake longer without a navigation or a management call."`
 	OnIdle        string        `yaml:"on_idle" env:"ON_IDLE" doc:"sleep: an idle session can be woken again; end: it is over."`
-	Gone          string        `yaml:"gone" env:"GONE" doc:"What a page of an ended session answers: \"404\", or a URL to redirect to."`
+	Gone          string        `yaml:"gone" env:"GONE" reload:"true" doc:"What a page of an ended session answers: \"404\", or a URL to redirect to."`
 }
 
 // RateConfig is a token bucket.
@@ -112,7 +113,7 @@ type SocketsConfig struct {
 	MessageBytes     int64         `yaml:"message_bytes" env:"MESSAGE_BYTES" doc:"Size of one message; 0 for no limit (messages are streamed)."`
 	PingInterval     time.Duration `yaml:"ping_interval" env:"PING_INTERVAL" doc:"Time between pings on both legs; a leg that does not answer two of them is closed."`
 	HandshakeTimeout time.Duration `yaml:"handshake_timeout" env:"HANDSHAKE_TIMEOUT" doc:"How long the upstream may take for its side of the upgrade."`
-	Origins          []string      `yaml:"origins" env:"ORIGINS" doc:"Origins (scheme://host) that may open sockets, besides the request's own host. As a variable: separated by commas."`
+	Origins          []string      `yaml:"origins" env:"ORIGINS" reload:"true" doc:"Origins (scheme://host) that may open sockets, besides the request's own host. As a variable: separated by commas."`
 }
 
 // LimitsConfig is the section limits.
@@ -134,7 +135,7 @@ type ShutdownConfig struct {
 
 // LogConfig is the section log.
 type LogConfig struct {
-	Level  string `yaml:"level" env:"LEVEL" doc:"debug, info, warn or error."`
+	Level  string `yaml:"level" env:"LEVEL" reload:"true" doc:"debug, info, warn or error."`
 	Format string `yaml:"format" env:"FORMAT" doc:"text or json."`
 	Access string `yaml:"access" env:"ACCESS" doc:"Format of the access log, one line for each request: json, alb (the load balancer's own), or off."`
 }

@@ -20,6 +20,10 @@ const defaultConfigFile = "warmgate.yaml"
 // lookupFunc looks up an environment variable, as [os.LookupEnv].
 type lookupFunc func(name string) (string, bool)
 
+// loadFunc reads the configuration: valid, with what the command line has put in
+// its place, and the name of its file ("" if there is none).
+type loadFunc func() (c *Config, found string, err error)
+
 // loadConfig reads the layers: defaults, the file, the environment. An empty
 // file name stands for WARMGATE_CONFIG or else [defaultConfigFile], which may be
 // missing. found is the file that was read, "" if none was. Relative paths in
@@ -108,6 +112,13 @@ func (c *Config) onlyPool() string {
 		return name
 	}
 	return ""
+}
+
+// completePublicURL takes the public listener's own address if none is configured.
+func (c *Config) completePublicURL(l listeners) {
+	if c.PublicURL == "" {
+		c.PublicURL = browserURL(l.public.Addr())
+	}
 }
 
 // anchor makes the relative paths of c relative to folder.

@@ -165,6 +165,13 @@ func (c *Config) proxySettings() proxy.Settings {
 	}
 }
 
+// logLevel is where the log begins.
+func (c *Config) logLevel() slog.Level {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.Log.Level)) // Validate knows the words
+	return level
+}
+
 func (c *Config) accessFormat() accesslog.Format {
 	if c.Log.Access == accessALB {
 		return accesslog.ALB

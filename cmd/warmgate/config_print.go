@@ -89,8 +89,29 @@ func printReference(w io.Writer) error {
 			r.table(k.Below, keys)
 		}
 	}
-	r.printf("\n%s", referenceTail)
+	r.printf("\n## Reload\n\n"+referenceReload+"\n\n", strings.Join(reloadableKeys(), "`, `"))
+	r.printf("%s", referenceTail)
 	return r.err
+}
+
+// reloadableKeys lists the keys, and the sections as a whole, that a reload takes
+// over.
+func reloadableKeys() []string {
+	var list []string
+	c := reflect.ValueOf(DefaultConfig()).Elem()
+	for field, value := range c.Fields() {
+		switch {
+		case field.Tag.Get("reload") == "true":
+			list = append(list, yamlName(field))
+		case field.Type.Kind() == reflect.Struct:
+			eachValue(value, value, yamlName(field)+".", false, func(path string, reloads bool, _, _ reflect.Value) {
+				if reloads {
+					list = append(list, path)
+				}
+			})
+		}
+	}
+	return list
 }
 
 type referencePrinter struct {
@@ -175,6 +196,8 @@ folder, those in variables and flags from the working folder. Durations are writ
 This page is printed by ` + "`warmgate config reference`" + `.
 
 ## Top level`
+
+const referenceReload = "`warmgate reload`, or SIGHUP, takes over changes of these keys and sections: `%s`. All others need a restart."
 
 const referenceTail = `## An example
 

@@ -118,15 +118,11 @@ func announce(w io.Writer, c *Config, l listeners, logger *slog.Logger) {
 	}
 }
 
-// newLogger returns the logger of everything but requests.
-func newLogger(w io.Writer, c LogConfig) (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
-		return nil, err
-	}
+// newLogger returns the logger of everything but requests. It logs from the level on.
+func newLogger(w io.Writer, format string, level slog.Leveler) *slog.Logger {
 	o := &slog.HandlerOptions{Level: level}
-	if c.Format == logJSON {
-		return slog.New(slog.NewJSONHandler(w, o)), nil
+	if format == logJSON {
+		return slog.New(slog.NewJSONHandler(w, o))
 	}
-	return slog.New(slog.NewTextHandler(w, o)), nil
+	return slog.New(slog.NewTextHandler(w, o))
 }

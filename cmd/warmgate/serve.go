@@ -7,6 +7,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,26 +32,34 @@ import (
 )
 
 // serve wires the parts of a valid configuration together and runs them until
-// ctx ends or a listener fails.
+// ctx ends or a listener fails. load reads the configuration, now and for each
+// reload.
 //
 //	public listener -> proxy --> session.Manager -> cache -> bolt or dynamo
 //	                     |              |
 //	                     |              `-> scaler -> drivers
 //	                     `-> warming, problem, socket, accesslog
 //	admin listener  -> admin -> api -> session.Manager
-func serve(ctx context.Context, c *Config, stdout, stderr io.Writer) error {
-	logger, err := newLogger(stderr, c.Log)
+func serve(ctx context.Context, load loadFunc, stdout, stderr io.Writer) error {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	c, found, err := load()
 	if err != nil {
 		return err
 	}
+	if found == "" {
+		fmt.Fprintln(stderr, "No configuration file: the defaults hold (warmgate config reference tells of them).")
+	}
+	level := new(slog.LevelVar)
+	level.Set(c.logLevel())
+	logger := newLogger(stderr, c.Log.Format, level)
 	l, err := listen(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer l.close()
-	if c.PublicURL == "" {
-		c.PublicURL = browserURL(l.public.Addr())
-	}
+	c.completePublicURL(l)
 	token, made, err := ensureToken(c.Admin.TokenFile)
 	if err != nil {
 		return fmt.Errorf("admin.token_file: %w", err)
@@ -65,13 +76,20 @@ func serve(ctx context.Context, c *Config, stdout, stderr io.Writer) error {
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
-	err = p.run(ctx, l, func() { announce(stderr, c, l, logger) })
+	p.reloader.level, p.reloader.load = level, func() (*Config, string, error) {
+		c, file, err := load()
+		if err == nil {
+			c.completePublicURL(l)
+		}
+		return c, file, err
+	}
+	err = p.run(ctx, l, hangups, func() { announce(stderr, c, l, logger) })
 	return errors.Join(err, store.Close())
 }
 
 // parts are what runs.
 type parts struct {
-	config    *Config
+	config    *Config // at the start
 	logger    *slog.Logger
 	metrics   *prometheus.Registry
 	health    *admin.Health
@@ -81,6 +99,7 @@ type parts struct {
 	pages     *warming.Pages
 	sockets   *socket.Hub
 	proxy     *proxy.Handler
+	reloader  *reloader
 	// cloudWatch is nil if nothing is published.
 	cloudWatch *cloudwatch.Publisher
 
@@ -96,7 +115,9 @@ func wire(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	env.register(metrics)
-	p := &parts{config: c, logger: logger, metrics: metrics, health: &admin.Health{}}
+	p := &parts{
+		config: c, logger: logger, metrics: metrics, health: &admin.Health{}, reloader: newReloader(c, metrics, logger),
+	}
 
 	// Sessions: the store, the cache before it, and who writes activity.
 	cached, err := cache.New(store, cache.Options{Registerer: metrics})
@@ -129,8 +150,13 @@ func wire(
 	// The management API, behind a guard for each listener that it is on.
 	management := api.New(api.Options{
 		Sessions: sessions, Pools: c.poolNames(), Logger: logger,
-		PreviewURL: func(s *session.Session) string { return c.previewURL(c.PublicURL, s) },
-		Explain:    func(q api.Question) (any, session.ID, error) { return c.explain(q, p.proxy.Explain) },
+		PreviewURL: func(s *session.Session) string {
+			c := p.reloader.config()
+			return c.previewURL(c.PublicURL, s)
+		},
+		Explain: func(q api.Question) (any, session.ID, error) {
+			return p.reloader.config().explain(q, p.proxy.Explain)
+		},
 	})
 	adminGuard, err := api.NewGuard(api.GuardOptions{Token: token, Hosts: c.adminHosts(), SameOrigin: true})
 	if err != nil {
@@ -148,9 +174,11 @@ func wire(
 	p.public.ConnContext = proxy.ConnContext
 	p.public.RegisterOnShutdown(p.pages.Close)
 	p.admin = newServer(c, admin.New(admin.Options{
-		API: management, Guard: adminGuard, Health: p.health, Metrics: metrics,
+		API: management, Reload: p.reloader, Guard: adminGuard, Health: p.health, Metrics: metrics,
 	}), logger)
 	p.healthz = newServer(c, p.health.Handler(), logger)
+	p.reloader.proxy, p.reloader.sockets = p.proxy, p.sockets
+	p.reloader.adminGuard, p.reloader.publicGuard = adminGuard, publicGuard
 	return p, nil
 }
 
@@ -196,8 +224,8 @@ func (p *parts) wireProxy(
 }
 
 // run runs everything until ctx ends or a part fails, and then stops it in order.
-// ready is called when requests are served.
-func (p *parts) run(ctx context.Context, l listeners, ready func()) error {
+// Each of the hangups is a reload. ready is called when requests are served.
+func (p *parts) run(ctx context.Context, l listeners, hangups <-chan os.Signal, ready func()) error {
 	serving, failed := errgroup.WithContext(ctx)
 	serving.Go(func() error { return serveOn(p.admin, l.admin) })
 	if l.health != nil {
@@ -218,6 +246,7 @@ func (p *parts) run(ctx context.Context, l listeners, ready func()) error {
 		if p.cloudWatch != nil {
 			rest.Go(func() error { return p.cloudWatch.Run(background) })
 		}
+		rest.Go(func() error { return p.reloader.Run(background, hangups) })
 		serving.Go(func() error { return serveOn(p.public, l.public) })
 		p.health.Ready()
 		ready()
@@ -243,9 +272,10 @@ const (
 func (p *parts) stop(stopRest func(), rest *errgroup.Group) error {
 	ctx := context.Background()
 	p.health.Drain()
-	time.Sleep(p.config.Shutdown.Delay)
+	shutdown := p.reloader.config().Shutdown
+	time.Sleep(shutdown.Delay)
 
-	drain, cancel := context.WithTimeout(ctx, p.config.Shutdown.Drain)
+	drain, cancel := context.WithTimeout(ctx, shutdown.Drain)
 	defer cancel()
 	if err := stopServing(drain, p.public); err != nil {
 		p.logger.Warn("cut requests that did not end in time", "error", err)

@@ -16,10 +16,12 @@ type Guard interface {
 	Protect(next http.Handler) http.Handler
 }
 
-// Options are what the handler works with. All are required.
+// Options are what the handler works with. All but Reload are required.
 type Options struct {
 	// API serves /api/; the guard is put before it.
-	API    http.Handler
+	API http.Handler
+	// Reload serves POST /api/reload, behind the guard; nil means there is none.
+	Reload http.Handler
 	Guard  Guard
 	Health *Health
 	// Metrics are shown at /metrics.
@@ -32,6 +34,9 @@ func New(o Options) http.Handler {
 	o.Health.register(mux)
 	registerPage(mux, o.Guard)
 	mux.Handle("/api/", o.Guard.Protect(o.API))
+	if o.Reload != nil {
+		mux.Handle("POST /api/reload", o.Guard.Protect(o.Reload))
+	}
 	mux.Handle("GET /metrics", o.Guard.Protect(promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{})))
 	for pattern, f := range map[string]http.HandlerFunc{
 		"/debug/pprof/":        pprof.Index,
