@@ -74,13 +74,15 @@ shutdown: { drain: 61s }
 log: { level: debug }
 `,
 			[]string{"trusted_proxies", "sessions.gone", "cold.holds", "sockets.origins", "shutdown.drain", "log.level", "routes"},
-			[]string{}, "third",
+			[]string{},
+			"third",
 		},
 		{
 			"what needs a restart", pool + "  more: { driver: static, static: { addresses: ['127.0.0.1:1'] } }\n" +
 				fixedRoute("fourth") + "sessions: { ttl: 31m }\nlimits: { idle_timeout: 76s }\n",
 			[]string{"trusted_proxies", "sessions.gone", "cold.holds", "sockets.origins", "shutdown.drain", "log.level", "routes"},
-			[]string{"sessions.ttl", "limits.idle_timeout", "pools.more"}, "fourth",
+			[]string{"sessions.ttl", "limits.idle_timeout", "pools.more"},
+			"fourth",
 		},
 		{"back", first, []string{"routes"}, []string{}, "first"},
 	} {
@@ -150,7 +152,7 @@ func TestReloadNeedsTheToken(t *testing.T) {
 	t.Parallel()
 	s := start(t, staticPool(site(t)))
 	defer s.end()
-	res, err := http.Post(s.admin+"/api/reload", "", http.NoBody) //nolint:noctx // the server ends with the test
+	res, err := http.Post(s.admin+"/api/reload", "", http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +216,7 @@ func TestReloadUnderLoad(t *testing.T) {
 				default:
 				}
 				for path, want := range map[string]string{"/site/x": "site /site/x", "/file.txt": "static"} {
-					res, err := client.Get(s.public + path) //nolint:noctx // the server ends with the test
+					res, err := client.Get(s.public + path)
 					if err != nil {
 						t.Errorf("%s: %v", path, err)
 						return
