@@ -53,6 +53,17 @@ type Change struct {
 	SetBackgroundWoken bool
 }
 
+// Tolerating returns c with its conditions on the TTL as a clock sees them that
+// is slow by skew: see [Clocks].Skew.
+func (c Change) Tolerating(skew time.Duration) Change {
+	for _, at := range []*time.Time{&c.AliveAt, &c.DeadAt} {
+		if !at.IsZero() {
+			*at = at.Add(-skew)
+		}
+	}
+	return c
+}
+
 // Check returns nil if c may be applied to the stored session s, an error that
 // wraps [ErrExpired] if s is over and the change needs a live one, and one that
 // wraps [ErrConflict] otherwise.

@@ -23,6 +23,10 @@ type Clocks struct {
 	AwakeLimit time.Duration
 	// EndOnIdle ends an idle session instead of putting it to sleep.
 	EndOnIdle bool
+	// Skew is how far the clocks of two replicas may differ. Whatever takes
+	// something away from a session, its life or its time awake, waits so much
+	// longer; nothing else does. Zero means that one clock stamps all records.
+	Skew time.Duration
 }
 
 // WithDefaults returns c with its zero values replaced.
@@ -60,6 +64,7 @@ func (c Clocks) Validate() error {
 		{"touch_interval", c.TouchInterval},
 		{"presence_limit", c.PresenceLimit},
 		{"awake_limit", c.AwakeLimit},
+		{"skew", c.Skew},
 	} {
 		if clock.value < 0 {
 			invalid(clock.field, "is negative")
@@ -131,9 +136,14 @@ const (
 	GoToExpire
 )
 
+// Over reports whether the session is over by now, whichever replica's clock has
+// stamped its record.
+func (c Clocks) Over(s *Session, now time.Time) bool { return s.Over(now.Add(-c.Skew)) }
+
 // Decide returns what is to be done with a session at now. Ended sessions are
 // kept: their end is somebody's job already.
 func (c Clocks) Decide(s *Session, present bool, now time.Time) Verdict {
+	now = now.Add(-c.Skew)
 	switch {
 	case s.Status.Ended():
 		return Keep

@@ -34,7 +34,7 @@ func TestClocksValidate(t *testing.T) {
 		"presence short": {func(c *Clocks) { c.PresenceLimit = c.IdleTimeout - 1 }, []string{"presence_limit"}},
 		"awake short":    {func(c *Clocks) { c.AwakeLimit = c.IdleTimeout - 1 }, []string{"awake_limit"}},
 		"negative":       {func(c *Clocks) { c.TouchInterval = -1 }, []string{"touch_interval"}},
-		"everything at once": {func(c *Clocks) { *c = Clocks{-5, -4, -3, -6, -7, false} }, []string{
+		"everything at once": {func(c *Clocks) { *c = Clocks{-5, -4, -3, -6, -7, false, 0} }, []string{
 			"ttl", "idle_timeout", "touch_interval", "presence_limit", "awake_limit", "idle_timeout", "presence_limit", "awake_limit",
 		}},
 	} {
@@ -149,6 +149,41 @@ func TestDecide(t *testing.T) {
 		s.Status = test.status
 		if got := test.clocks.Decide(&s, test.present, after(test.at)); got != test.want {
 			t.Errorf("%s: Decide = %d, want %d", name, got, test.want)
+		}
+	}
+}
+
+// TestSkew has a session judged by a clock that is fast by the whole skew: by
+// its own it may go, by the one that stamped the record not yet.
+func TestSkew(t *testing.T) {
+	begun := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	c := Clocks{Skew: 5 * time.Second}.WithDefaults()
+	s := Session{Status: Active, LastActivity: Activity{At: begun, Kind: Navigation}, LastHuman: begun, LastVisit: begun, ExpiresAt: begun.Add(c.TTL)}
+	for _, test := range []struct {
+		after time.Duration
+		want  Verdict
+		over  bool
+	}{
+		{c.IdleTimeout, Keep, false},
+		{c.IdleTimeout + c.Skew - 1, Keep, false},
+		{c.IdleTimeout + c.Skew, GoToSleep, false},
+		{c.TTL + c.Skew - 1, GoToSleep, false},
+		{c.TTL + c.Skew, GoToExpire, true},
+	} {
+		now := begun.Add(test.after)
+		if got := c.Decide(&s, false, now); got != test.want {
+			t.Errorf("Decide after %s = %v, want %v", test.after, got, test.want)
+		}
+		if got := c.Over(&s, now); got != test.over {
+			t.Errorf("Over after %s = %v, want %v", test.after, got, test.over)
+		}
+		expire := ExpireChange(now).Tolerating(c.Skew)
+		if got := expire.Check(&s) == nil; got != test.over {
+			t.Errorf("after %s the session may be expired: %v, want %v", test.after, got, test.over)
+		}
+		extend := ExtendChange(s.LastActivity, begun, begun, c.TTL, now).Tolerating(c.Skew)
+		if got := extend.Check(&s) == nil; got == test.over {
+			t.Errorf("after %s the session may be extended: %v, want %v", test.after, got, !test.over)
 		}
 	}
 }

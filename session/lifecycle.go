@@ -68,6 +68,15 @@ func DoomChange(generation int64) Change {
 	}
 }
 
+// IdleEndChange takes the place of [DoomChange] where an idle session ends: it is
+// ended unless it was used after idleSince.
+func IdleEndChange(generation int64, idleSince time.Time, cause string) Change {
+	return Change{
+		Name: "end idle", From: []Status{Inactive}, Generation: generation, IdleSince: idleSince,
+		To: Draining, Cause: cause,
+	}
+}
+
 // LostChange lets go of a target whose task is gone; the session is asleep
 // until somebody wakes it.
 func LostChange(generation int64) Change {

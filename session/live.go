@@ -161,7 +161,8 @@ func (l *Live) TakePending(now time.Time) (c Change, ok bool) {
 		return Change{}, false
 	}
 	p.dirty = false
-	return ExtendChange(p.last, p.lastHuman, p.lastVisit, l.registry.clocks.TTL, now), true
+	clocks := l.registry.clocks
+	return ExtendChange(p.last, p.lastHuman, p.lastVisit, clocks.TTL, now).Tolerating(clocks.Skew), true
 }
 
 // RestorePending marks the activity as not written again, after a write failed.
@@ -186,7 +187,7 @@ func (l *Live) Overlay(s Session) Session {
 	defer l.mu.Unlock()
 	p := &l.pending
 	p.learn(&s)
-	if s.Over(p.last.At) {
+	if l.registry.clocks.Over(&s, p.last.At) {
 		return s
 	}
 	if p.last.At.After(s.LastActivity.At) {

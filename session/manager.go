@@ -61,11 +61,11 @@ func (m *Manager) Lookup(ctx context.Context, id ID) (Session, error) {
 	if err != nil {
 		return Session{}, err
 	}
-	now := time.Now()
-	if !s.Over(now) {
+	now, clocks := time.Now(), m.registry.Clocks()
+	if !clocks.Over(&s, now) {
 		return s, nil
 	}
-	if s = m.overlay(s); !s.Over(now) {
+	if s = m.overlay(s); !clocks.Over(&s, now) {
 		return s, nil
 	}
 	return s, fmt.Errorf("session %s: %w", id, ErrExpired)
@@ -149,7 +149,8 @@ func (m *Manager) replace(ctx context.Context, a Activation, old Session, lookup
 		return Session{}, lookup
 	default:
 		if !old.Status.Ended() {
-			if _, err := m.store.Update(ctx, a.ID, ExpireChange(time.Now())); err != nil && !errors.Is(err, ErrExpired) {
+			expire := ExpireChange(time.Now()).Tolerating(m.registry.Clocks().Skew)
+			if _, err := m.store.Update(ctx, a.ID, expire); err != nil && !errors.Is(err, ErrExpired) {
 				return Session{}, err
 			}
 		}
@@ -260,7 +261,7 @@ func (m *Manager) reports(sessions iter.Seq2[Session, error]) iter.Seq2[Report, 
 				yield(Report{}, err)
 				return
 			}
-			if r := m.report(s); !r.Session.Over(now) && !yield(r, nil) {
+			if r := m.report(s); !m.registry.Clocks().Over(&r.Session, now) && !yield(r, nil) {
 				return
 			}
 		}

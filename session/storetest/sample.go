@@ -70,7 +70,8 @@ func randomChange(r *rand.Rand) session.Change {
 	}
 	if r.IntN(12) == 0 { // an end is for good: seldom
 		changes = []session.Change{
-			session.DrainChange("asked"), session.EndChange("ended"), session.ExpireChange(instant()),
+			session.DrainChange("asked"), session.IdleEndChange(generation, instant(), "idle"),
+			session.EndChange("ended"), session.ExpireChange(instant()), session.ExpireChange(instant()).Tolerating(time.Second),
 		}
 	}
 	return changes[r.IntN(len(changes))]
