@@ -28,7 +28,7 @@ func (s *Scaler) seeThrough(e *tracked, t *task, generation int64) {
 func (s *Scaler) conclude(ctx context.Context, e *tracked, t *task, generation int64) {
 	s.mu.Lock()
 	err := t.err
-	if e.mode != warming || e.task != t || e.rec.Generation != generation {
+	if e.mode != warming || e.task != t || e.began != generation {
 		s.mu.Unlock()
 		return
 	}
@@ -59,7 +59,9 @@ func (s *Scaler) serve(ctx context.Context, e *tracked, t *task, generation int6
 	case errors.Is(err, session.ErrExpired), errors.Is(err, session.ErrNotFound):
 		s.letGo(e, ended)
 	case errors.Is(err, session.ErrConflict) && !s.servedBy(ctx, e, t):
-		s.letGo(e, asleep)
+		if err := s.align(ctx, e); err != nil {
+			s.letGo(e, asleep)
+		}
 	case err == nil || errors.Is(err, session.ErrConflict):
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -77,7 +79,7 @@ func (s *Scaler) serve(ctx context.Context, e *tracked, t *task, generation int6
 // servedBy reports whether the record says that the session has this task, as
 // another replica that joined the start may have written.
 func (s *Scaler) servedBy(ctx context.Context, e *tracked, t *task) bool {
-	rec, err := s.read(ctx, e)
+	rec, err := s.fresh(ctx, e)
 	return err == nil && rec.Status == session.Active && rec.Target.TaskID == t.id
 }
 
@@ -94,7 +96,7 @@ func (s *Scaler) fail(ctx context.Context, e *tracked, generation int64, cause e
 	s.detach(e)
 	s.mu.Unlock()
 	err := s.insist(ctx, e, session.FailChange(generation, cause.Error()))
-	if err != nil && ctx.Err() == nil {
+	if err != nil && !errors.Is(err, session.ErrConflict) && ctx.Err() == nil {
 		s.log.Warn("cannot record a failed start", "session_id", e.live.ID(), "error", err)
 	}
 }

@@ -16,7 +16,7 @@ func (s *Scaler) Release(l *session.Live) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.spawn(e, func() {
-		s.drained(e)
+		s.drained(e, !s.opts.Alone)
 		if e.enter(s.background) == nil {
 			defer e.leave()
 			s.complete(s.background, e)
@@ -24,21 +24,10 @@ func (s *Scaler) Release(l *session.Live) {
 	})
 }
 
-// end ends a session of our own accord. Its lane is held.
-func (s *Scaler) end(ctx context.Context, e *tracked, cause string) {
-	err := s.insist(ctx, e, session.DrainChange(cause))
-	if err != nil && !errors.Is(err, session.ErrExpired) {
-		s.log.Warn("cannot end a session", "session_id", e.live.ID(), "error", err)
-		return
-	}
-	s.letGo(e, ended)
-	s.complete(ctx, e)
-}
-
 // complete writes that a draining session has ended. What cannot be written now
 // the reconcile finds again.
 func (s *Scaler) complete(ctx context.Context, e *tracked) {
-	rec, err := s.store.Session(ctx, e.live.ID())
+	rec, err := s.fresh(ctx, e)
 	if err == nil && rec.Status != session.Draining {
 		return // somebody else was faster, or the id is used anew
 	}

@@ -17,7 +17,7 @@ func (s *Scaler) begin(e *tracked, rec session.Session, free func()) {
 	free()
 	s.detach(e) // one of a generation before
 	e.rec, e.err, e.caused = rec, nil, 0
-	e.mode = warming
+	e.mode, e.began = warming, rec.Generation
 	t := s.place(e)
 	s.publish(e)
 	s.seeThrough(e, t, rec.Generation)

@@ -184,6 +184,10 @@ type pool struct {
 type stranger struct {
 	Task
 	since time.Time
+	// state of the session that it was started for, as last seen, and since when
+	// that has been so.
+	state      string
+	stateSince time.Time
 }
 
 // useful reports whether it serves, or will.

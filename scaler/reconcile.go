@@ -9,9 +9,12 @@ import (
 	"github.com/webordinary/warmgate/session"
 )
 
-// Recover finds out what an earlier run has left, in the drivers and in the
-// store, and puts it right. Call it once, before anything is served.
+// Recover finds out what there is in the drivers. A replica that is alone finds
+// there and in the store what an earlier run has left, and puts it right; among
+// several that is for the one with the lease, later. Call it once, before
+// anything is served.
 func (s *Scaler) Recover(ctx context.Context) error {
+	listed := true
 	for _, p := range s.pools {
 		if err := p.Driver.Recover(ctx); err != nil {
 			return fmt.Errorf("recover pool %s: %w", p.Name, err)
@@ -23,7 +26,10 @@ func (s *Scaler) Recover(ctx context.Context) error {
 		s.mu.Lock()
 		p.past = past
 		s.mu.Unlock()
-		s.look(ctx, p)
+		listed = s.look(ctx, p) && listed
+	}
+	if !s.opts.Alone || !listed {
+		return nil
 	}
 	if err := s.compareRecords(ctx, 0); err != nil {
 		return fmt.Errorf("recover sessions: %w", err)
@@ -36,49 +42,18 @@ func (s *Scaler) Recover(ctx context.Context) error {
 // some time to do so by itself: it may be another's work under way.
 func (s *Scaler) reconcile(ctx context.Context) {
 	for _, p := range s.pools {
-		s.look(ctx, p)
+		if !s.look(ctx, p) {
+			return // what is not listed now may run all the same
+		}
+	}
+	if !s.leads() {
+		return
 	}
 	if err := s.compareRecords(ctx, s.opts.ReconcileInterval); err != nil && ctx.Err() == nil {
+		s.noteOutage(err)
 		s.log.Warn("cannot compare sessions with tasks", "error", err)
 	}
 	s.adoptStrangers(ctx, s.opts.ReconcileInterval)
-	if err := s.follow(ctx); err != nil && ctx.Err() == nil {
-		s.log.Warn("cannot read the sessions in use again", "error", err)
-	}
-}
-
-// follow reads again what somebody on this replica uses, and shows the end of
-// the sessions that are over: an open socket makes no request that would notice.
-func (s *Scaler) follow(ctx context.Context) error {
-	var ids []session.ID
-	s.registry.Each(func(l *session.Live) bool {
-		if b, _ := l.Backend(); b.Phase != session.PhaseEnded {
-			ids = append(ids, l.ID())
-		}
-		return true
-	})
-	records, err := s.store.Sessions(ctx, ids)
-	for _, rec := range records {
-		if now := time.Now(); rec.Over(now) && !s.livesOn(rec, now) {
-			s.followEnd(ctx, rec)
-		}
-	}
-	return err
-}
-
-// followEnd shows the end of one session, if it is over still.
-func (s *Scaler) followEnd(ctx context.Context, seen session.Session) {
-	l := s.registry.Acquire(&seen)
-	defer l.Release()
-	e := s.track(l)
-	defer s.untrack(e)
-	if !e.tryEnter() {
-		return // somebody deals with it
-	}
-	defer e.leave()
-	if rec, err := s.read(ctx, e); err == nil && rec.Over(time.Now()) {
-		s.showEnd(ctx, e, rec)
-	}
 }
 
 // compareRecords completes the ends under way, and puts right the sessions that
@@ -87,9 +62,45 @@ func (s *Scaler) compareRecords(ctx context.Context, patience time.Duration) err
 	all := func(*session.Session) bool { return true }
 	records, err := s.list(ctx, all, session.Initializing, session.Active, session.Draining)
 	for _, rec := range records {
+		if rec.Status == session.Draining {
+			continue
+		}
+		if patience > 0 && !s.leads() {
+			return err
+		}
 		s.putRight(ctx, rec, patience)
 	}
+	s.completeEnds(ctx, records, patience)
 	return err
+}
+
+// completeEnds completes the ends that nobody has completed for so long, and for
+// as long as requests may need.
+func (s *Scaler) completeEnds(ctx context.Context, records []session.Session, patience time.Duration) {
+	if !s.opts.Alone {
+		patience += s.opts.DrainTimeout
+	}
+	now := time.Now()
+	before := s.ending // only this loop uses it
+	s.ending = make(map[session.ID]time.Time)
+	for _, listed := range records {
+		if listed.Status != session.Draining {
+			continue
+		}
+		since, known := before[listed.ID]
+		if !known {
+			since = now
+		}
+		s.ending[listed.ID] = since
+		if now.Sub(since) < patience {
+			continue
+		}
+		if rec, err := s.store.Session(ctx, listed.ID); err == nil && rec.Status == session.Draining {
+			l := s.registry.Acquire(&rec)
+			s.Release(l)
+			l.Release()
+		}
+	}
 }
 
 // list returns the records with one of the statuses that are wanted. They are
@@ -109,36 +120,31 @@ func (s *Scaler) list(
 	return records, nil
 }
 
-// putRight deals with one session that the store lists as awake or being ended.
+// putRight deals with one session that the store lists as awake.
 func (s *Scaler) putRight(ctx context.Context, listed session.Session, patience time.Duration) {
 	l := s.registry.Acquire(&listed)
 	defer l.Release()
-	if listed.Status == session.Draining {
-		if rec, err := s.store.Session(ctx, listed.ID); err == nil && rec.Status == session.Draining {
-			s.Release(l)
-		}
-		return
-	}
 	e := s.track(l)
 	defer s.untrack(e)
 	if s.joined(e) || s.isDozing(e) || !e.tryEnter() {
 		return
 	}
 	defer e.leave()
-	rec, err := s.read(ctx, e)
+	rec, err := s.fresh(ctx, e)
 	if err != nil {
-		s.log.Warn("cannot put a session right", "session_id", rec.ID, "error", err)
+		s.log.Warn("cannot put a session right", "session_id", listed.ID, "error", err)
 		return
 	}
+	awake := time.Since(rec.AwakeSince)
 	switch {
-	case rec.Over(time.Now()):
+	case s.over(&rec):
 		s.showEnd(ctx, e, rec)
 		return
 	case rec.Status == session.Active && s.take(e, rec):
 		return
-	case rec.Status == session.Initializing && s.isStarted(e.pool, rec):
+	case rec.Status == session.Initializing && awake >= patience && s.isStarted(e.pool, rec):
 		s.begin(e, rec, func() {}) // the token gives us the task that there is
-	case rec.Status.Awake() && time.Since(rec.AwakeSince) >= startPatience(e.pool, patience):
+	case rec.Status.Awake() && awake >= startPatience(e.pool, patience):
 		err = s.change(ctx, e, session.LostChange(rec.Generation))
 	}
 	if err != nil && !errors.Is(err, session.ErrConflict) {
@@ -181,7 +187,10 @@ func (s *Scaler) isStarted(p *pool, rec session.Session) bool {
 func (s *Scaler) adoptStrangers(ctx context.Context, patience time.Duration) {
 	for _, p := range s.pools {
 		for _, v := range s.strangers(p, patience) {
-			if p.dedicated && !s.forsaken(ctx, p, v) {
+			if patience > 0 && !s.leads() {
+				return
+			}
+			if p.dedicated && !s.forsaken(ctx, p, v, patience) {
 				continue
 			}
 			s.mu.Lock()
@@ -198,48 +207,74 @@ func (s *Scaler) adoptStrangers(ctx context.Context, patience time.Duration) {
 	}
 }
 
+// strangers returns the tasks that nobody here has started, those of a shared pool
+// only after the patience; see forsaken for the others.
 func (s *Scaler) strangers(p *pool, patience time.Duration) []Task {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var tasks []Task
 	for _, v := range p.unknown {
-		if time.Since(v.since) >= patience {
+		if p.dedicated || time.Since(v.since) >= patience {
 			tasks = append(tasks, v.Task)
 		}
 	}
 	return tasks
 }
 
-// forsaken reports whether the task may be stopped: no record names it, and
-// none will again.
-func (s *Scaler) forsaken(ctx context.Context, p *pool, v Task) bool {
+// forsaken reports whether the task may be stopped: no record has named it for as
+// long as that may be another's work under way, and none will again.
+func (s *Scaler) forsaken(ctx context.Context, p *pool, v Task, patience time.Duration) bool {
 	rec, err := s.store.Session(ctx, v.Spec.SessionID)
-	switch {
-	case errors.Is(err, session.ErrNotFound):
-		return true
-	case err != nil:
+	if err != nil && !errors.Is(err, session.ErrNotFound) {
 		return false
-	case rec.Status == session.Initializing:
-		return p.spec(&rec, 0).Token != v.Spec.Token
-	case rec.Target.TaskID != v.ID || rec.Status.Ended():
-		return true
-	case rec.Status != session.Inactive:
+	}
+	if err == nil && p.wants(&rec, v) || !s.isFor(p, v.ID, &rec, patience) {
 		return false
+	}
+	if rec.Status != session.Inactive || rec.Target.TaskID != v.ID {
+		return true
 	}
 	// It could resume to this task: that is given up first.
 	_, err = s.store.Update(ctx, rec.ID, session.DoomChange(rec.Generation))
 	return err == nil
 }
 
+// wants reports whether the session that the task was started for is awake and
+// has it, or gets it.
+func (p *pool) wants(rec *session.Session, v Task) bool {
+	return rec.Status == session.Initializing && p.spec(rec, 0).Token == v.Spec.Token ||
+		rec.Status == session.Active && rec.Target.TaskID == v.ID
+}
+
+// isFor reports whether the session has been as it is now, without the task, for
+// so long, and for as long as its last requests may take.
+func (s *Scaler) isFor(p *pool, task string, rec *session.Session, patience time.Duration) bool {
+	if !s.opts.Alone {
+		patience = max(patience, s.opts.StopGrace+s.opts.DrainTimeout)
+	}
+	state := fmt.Sprint(rec.Status, rec.Generation, rec.AwakeSince.UnixMilli())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := p.unknown[task]
+	if v == nil {
+		return false
+	}
+	if v.state != state {
+		v.state, v.stateSince = state, time.Now()
+	}
+	return time.Since(v.stateSince) >= patience
+}
+
 // clean ends the sleeping sessions whose TTL is over and deletes what ended long
 // ago.
 func (s *Scaler) clean(ctx context.Context) {
+	if !s.leads() || !s.isCaughtUp() {
+		return
+	}
 	now := time.Now()
-	expired, err := s.list(ctx, func(rec *session.Session) bool {
-		return rec.Over(now) && !s.livesOn(*rec, now)
-	}, session.Inactive, session.Error)
+	expired, err := s.list(ctx, s.over, session.Inactive, session.Error)
 	for _, rec := range expired {
-		if _, err := s.store.Update(ctx, rec.ID, session.ExpireChange(now)); err == nil {
+		if _, err := s.store.Update(ctx, rec.ID, session.ExpireChange(now).Tolerating(s.clocks.Skew)); err == nil {
 			s.log.Info("session has expired", "session_id", rec.ID)
 		}
 	}
@@ -264,5 +299,5 @@ func (s *Scaler) livesOn(rec session.Session, now time.Time) bool {
 	}
 	defer l.Release()
 	seen := l.Overlay(rec)
-	return !seen.Over(now)
+	return !s.clocks.Over(&seen, now)
 }

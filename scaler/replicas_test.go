@@ -14,8 +14,11 @@ import (
 func inReplicas(t *testing.T, f func(t *testing.T, a, b *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		a := newWorld(t, func(set *settings) { script(slowStart)(set); set.polled = true })
-		b := newWorld(t, func(set *settings) { set.store, set.fake, set.polled = a.store, a.fake, true; script(slowStart)(set) })
+		a := newWorld(t, func(set *settings) { script(slowStart)(set); set.polled, set.shared = true, true })
+		b := newWorld(t, func(set *settings) {
+			set.store, set.fake, set.polled, set.shared = a.store, a.fake, true, true
+			script(slowStart)(set)
+		})
 		a.begin()
 		b.begin()
 		f(t, a, b)

@@ -32,9 +32,24 @@ type Options struct {
 	// LaunchRate is how many starts a second are asked of the drivers, of all
 	// pools together; the others wait their turn. Zero means no bound.
 	LaunchRate float64
-	// StopGrace is the time between the two steps of stopping: as long as
-	// another replica may act on an older record (cache age and clock skew).
-	// Zero means 5 s.
+	// Alone: no other replica shares the store and the drivers. What is found at
+	// the start was left by an earlier run, and is put right at once.
+	Alone bool
+	// Lease says whether this replica does what one at a time may do: stop tasks
+	// that are too many, put right what nobody deals with, delete what is old. Nil
+	// means that it always does.
+	Lease Lease
+	// FollowInterval is how often the sessions in use here are read again, to
+	// follow what other replicas do; ParkedInterval the same for those of which
+	// only parked sockets are open. Both vary by a fifth. Zero means 2 and 10 s.
+	FollowInterval time.Duration
+	ParkedInterval time.Duration
+	// CacheAge is how old the answers of Store may be. Zero means 3 s.
+	CacheAge time.Duration
+	// StopGrace is the time between the two steps of stopping, in which a replica
+	// that uses the session can resume it. Zero means 5 s. Unless Alone it is at
+	// least what others take to notice: FollowInterval with its variation,
+	// CacheAge, and the skew of the clocks.
 	StopGrace time.Duration
 	// DrainTimeout bounds the wait for the last requests before a task is
 	// stopped. Zero means 30 s.
@@ -62,6 +77,9 @@ func (o Options) withDefaults() Options {
 		value *time.Duration
 		or    time.Duration
 	}{
+		{&o.FollowInterval, 2 * time.Second},
+		{&o.ParkedInterval, 10 * time.Second},
+		{&o.CacheAge, 3 * time.Second},
 		{&o.StopGrace, 5 * time.Second},
 		{&o.DrainTimeout, 30 * time.Second},
 		{&o.Retention, 24 * time.Hour},
@@ -72,6 +90,10 @@ func (o Options) withDefaults() Options {
 		if *d.value == 0 {
 			*d.value = d.or
 		}
+	}
+	if !o.Alone {
+		follow := o.FollowInterval + o.FollowInterval/followJitter
+		o.StopGrace = max(o.StopGrace, follow+o.CacheAge+o.Registry.Clocks().Skew)
 	}
 	if o.MaxTasks == 0 {
 		o.MaxTasks = 50
@@ -86,6 +108,12 @@ func (o Options) withDefaults() Options {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return o
+}
+
+// Lease is held by one replica at a time, or by none. What a holder does that was
+// stopped and goes on must do no harm, however late it comes.
+type Lease interface {
+	Held() bool
 }
 
 // Scaler gives sessions their tasks and takes them away. Safe for concurrent
@@ -113,6 +141,10 @@ type Scaler struct {
 	// or a task is asked.
 	mu       sync.Mutex
 	sessions map[session.ID]*tracked
+	// ending are the sessions that were found being ended, and since when.
+	ending map[session.ID]time.Time
+	// outage is when the store was last found out of reach.
+	outage time.Time
 }
 
 // New returns a Scaler that does nothing yet. Mistakes in the pools are
@@ -122,7 +154,7 @@ func New(o Options) (*Scaler, error) {
 	s := &Scaler{
 		opts: o, store: o.Store, records: o.Records, registry: o.Registry, clocks: o.Registry.Clocks(),
 		extender: o.Extender, pools: make(map[string]*pool), prober: newProber(o.Dial), launches: newLaunches(o.LaunchRate), log: o.Logger,
-		sessions: make(map[session.ID]*tracked),
+		sessions: make(map[session.ID]*tracked), ending: make(map[session.ID]time.Time),
 	}
 	var errs []error
 	for _, p := range o.Pools {
@@ -154,10 +186,15 @@ func (s *Scaler) Run(ctx context.Context) error {
 		loops.Go(func() error { s.watch(ctx, p); return nil })
 	}
 	loops.Go(func() error { every(ctx, s.opts.SweepInterval, s.sweep); return nil })
+	loops.Go(func() error { jittered(ctx, s.opts.FollowInterval, s.followUsed); return nil })
+	loops.Go(func() error { jittered(ctx, s.opts.ParkedInterval, s.followParked); return nil })
 	loops.Go(func() error { every(ctx, s.opts.ReconcileInterval, s.reconcile); return nil })
 	loops.Go(func() error { every(ctx, s.opts.JanitorInterval, s.clean); return nil })
 	return loops.Wait()
 }
+
+// leads reports whether this replica does what one at a time may do.
+func (s *Scaler) leads() bool { return s.opts.Lease == nil || s.opts.Lease.Held() }
 
 // every calls f again and again until ctx ends, never twice at once.
 func every(ctx context.Context, interval time.Duration, f func(context.Context)) {

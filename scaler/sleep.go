@@ -38,11 +38,19 @@ func (s *Scaler) sweepGroups(now time.Time) {
 		s.keepWarm(p, now)
 		for _, g := range p.groups {
 			s.scaleOut(g, now)
-			for _, t := range g.spare(now) {
-				s.doom(t)
-			}
+			s.scaleIn(g, now)
 			g.forget()
 		}
+	}
+}
+
+// scaleIn dooms the tasks that a group has too many of. s.mu is held.
+func (s *Scaler) scaleIn(g *group, now time.Time) {
+	if !s.leads() {
+		return
+	}
+	for _, t := range g.spare(now) {
+		s.doom(t)
 	}
 }
 
@@ -70,7 +78,10 @@ func (s *Scaler) sweepSession(e *tracked, rec session.Session, now time.Time) {
 // on, and nobody who waits is sent to sleep.
 func (s *Scaler) verdict(e *tracked, rec *session.Session, now time.Time) session.Verdict {
 	v := s.clocks.Decide(rec, e.live.Present(), now)
-	if v != session.GoToSleep && v != session.GoToEnd {
+	switch {
+	case v == session.Keep || !s.isCaughtUp():
+		return session.Keep
+	case v == session.GoToExpire:
 		return v
 	}
 	s.mu.Lock()
@@ -87,7 +98,7 @@ func (s *Scaler) layDown(ctx context.Context, e *tracked) {
 	if err := s.extender.Flush(ctx, e.live); errors.Is(err, session.ErrUnavailable) {
 		return // what others know is older than what we know: the next sweep tries again
 	}
-	rec, err := s.read(ctx, e)
+	rec, err := s.fresh(ctx, e)
 	switch {
 	case errors.Is(err, session.ErrNotFound), err == nil && rec.Status.Ended():
 		s.letGo(e, ended)
@@ -100,43 +111,41 @@ func (s *Scaler) layDown(ctx context.Context, e *tracked) {
 	switch v := s.verdict(e, &rec, now); {
 	case v == session.GoToExpire:
 		s.expire(ctx, e, now)
-	case rec.Status == session.Inactive:
-		s.dozeAlong(e) // another replica has put it to sleep
-	case v == session.GoToSleep:
+	case !rec.Status.Awake():
+		err = s.alignTo(ctx, e, rec) // another replica was faster
+	case v == session.GoToSleep, v == session.GoToEnd:
 		s.doze(ctx, e, rec)
-	case v == session.GoToEnd:
-		if s.doze(ctx, e, rec) {
-			s.end(ctx, e, "it was not used")
-		}
+	}
+	if err != nil {
+		s.log.Info("cannot follow a session", "session_id", e.live.ID(), "error", err)
 	}
 }
 
 // doze is the first step of stopping: the record says that the session sleeps,
 // requests are not forwarded any more, the task stays for a moment.
-func (s *Scaler) doze(ctx context.Context, e *tracked, rec session.Session) bool {
+func (s *Scaler) doze(ctx context.Context, e *tracked, rec session.Session) {
 	err := s.change(ctx, e, session.SleepChange(rec.Generation, rec.LastActivity.At))
 	if err != nil {
 		s.log.Debug("a session stays awake", "session_id", e.live.ID(), "error", err)
-		return false
+		return
 	}
 	s.log.Info("session falls asleep", "session_id", e.live.ID(), "pool", e.pool.Name,
 		"last_activity", rec.LastActivity.Kind, "at", rec.LastActivity.At)
-	return s.dozeAlong(e)
+	s.dozeAlong(e)
 }
 
-// dozeAlong follows a record that has become inactive. It reports whether the
-// session was served until now.
-func (s *Scaler) dozeAlong(e *tracked) bool {
+// dozeAlong follows a record that has become inactive, unless the session was
+// released meanwhile.
+func (s *Scaler) dozeAlong(e *tracked) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e.mode != serving {
-		return false // released meanwhile
+		return
 	}
 	e.failures = 0
 	e.nap++
 	s.set(e, dozing)
 	s.napOver(e, e.nap)
-	return true
 }
 
 // napOver takes the second step once the grace is over. s.mu is held.
@@ -161,14 +170,14 @@ func (s *Scaler) giveUpTask(ctx context.Context, e *tracked, nap int) {
 	if !s.inNap(e, nap) {
 		return
 	}
-	rec, err := s.read(ctx, e)
-	if err == nil {
+	rec, err := s.fresh(ctx, e)
+	if err == nil && s.isCaughtUp() {
 		err = s.giveUpFrom(ctx, e, rec)
 	}
 	switch {
 	case errors.Is(err, session.ErrNotFound), errors.Is(err, session.ErrExpired):
 		s.letGo(e, ended)
-	case err != nil: // the store is out of reach, or somebody was faster
+	case s.inNap(e, nap): // the store is or was out of reach, or somebody was faster
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.napOver(e, nap)
@@ -183,17 +192,19 @@ func (s *Scaler) inNap(e *tracked, nap int) bool {
 }
 
 func (s *Scaler) giveUpFrom(ctx context.Context, e *tracked, rec session.Session) error {
-	switch {
-	case rec.Status.Ended():
-		return session.ErrExpired
-	case rec.Status == session.Active && s.take(e, rec): // another replica has resumed it
-		return nil
-	case rec.Status != session.Inactive: // and another one has woken it anew
-		s.letGo(e, asleep)
-		return nil
+	if !s.isAt(e, rec) {
+		return s.alignTo(ctx, e, rec) // another replica has taken it elsewhere
 	}
-	if w, used := s.usedAgain(e, rec); used && s.resumable(e, rec) {
+	if w, used := s.usedAgain(e, &rec); used && s.resumable(e, rec) {
 		return s.resume(ctx, e, rec, w)
+	}
+	if s.clocks.EndOnIdle {
+		if err := s.change(ctx, e, session.IdleEndChange(rec.Generation, rec.LastActivity.At, "it was not used")); err != nil {
+			return err
+		}
+		s.letGo(e, ended)
+		s.complete(ctx, e)
+		return nil
 	}
 	if err := s.change(ctx, e, session.DoomChange(rec.Generation)); err != nil {
 		return err
@@ -207,22 +218,25 @@ func (s *Scaler) giveUpFrom(ctx context.Context, e *tracked, rec session.Session
 	return nil
 }
 
-// usedAgain reports whether the session was used after it fell asleep, by a
-// request that had begun before or that waits now, and by what.
-func (s *Scaler) usedAgain(e *tracked, rec session.Session) (session.Wake, bool) {
+// usedAgain reports whether the session that fell asleep is used here, by a
+// request that had begun before, that waits now, or by a socket, and by what.
+func (s *Scaler) usedAgain(e *tracked, rec *session.Session) (session.Wake, bool) {
 	now := time.Now().UTC()
 	if e.live.Waiters().Value() > 0 {
 		return session.Wake{Activity: session.Activity{At: now, Kind: session.Request}}, true
 	}
-	seen := e.live.Overlay(rec)
+	seen := e.live.Overlay(*rec)
 	seen.Status = session.Active
-	w := session.Wake{Activity: seen.LastActivity}
-	return w, seen.LastActivity.At.After(rec.LastActivity.At) && s.clocks.SleepAt(&seen, false).After(now)
+	if s.clocks.SleepAt(&seen, false).After(now) {
+		return session.Wake{Activity: seen.LastActivity}, true
+	}
+	present := e.live.Present() && s.clocks.SleepAt(&seen, true).After(now)
+	return session.Wake{Activity: session.Activity{At: now, Kind: session.Presence}}, present
 }
 
 // expire ends a session whose TTL has passed.
 func (s *Scaler) expire(ctx context.Context, e *tracked, now time.Time) {
-	err := s.change(ctx, e, session.ExpireChange(now))
+	err := s.change(ctx, e, session.ExpireChange(now).Tolerating(s.clocks.Skew))
 	if err == nil || errors.Is(err, session.ErrExpired) {
 		s.log.Info("session has expired", "session_id", e.live.ID())
 		s.letGo(e, ended)

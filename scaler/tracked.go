@@ -39,6 +39,8 @@ type tracked struct {
 	// rec is the record as it was last read or written here.
 	rec  session.Session
 	task *task
+	// began is the generation whose start is under way.
+	began int64
 	// caused counts the tasks that this start of the session has caused.
 	caused int
 	// nap tells one sleep from the next, within one generation.
@@ -205,9 +207,10 @@ func (s *Scaler) detach(e *tracked) {
 	delete(t.group.sessions, e)
 	if t.stage != doomed { // a doomed one has failed, or is gone
 		t.leaving.Add(1)
+		others := !s.opts.Alone && t.stage == ready // their requests cannot be counted
 		if !s.spawn(e, func() {
 			defer t.leaving.Done()
-			s.drained(e)
+			s.drained(e, others)
 		}) {
 			t.leaving.Done() // shutting down: nothing is stopped any more
 		}
@@ -218,11 +221,12 @@ func (s *Scaler) detach(e *tracked) {
 	t.group.forget()
 }
 
-// drained waits until no request of the session is under way, not for ever.
-func (s *Scaler) drained(e *tracked) {
+// drained waits until no request of the session is under way, not for ever; for
+// the whole time if other replicas may have some, too.
+func (s *Scaler) drained(e *tracked, others bool) {
 	const look = 20 * time.Millisecond
 	end := time.Now().Add(s.opts.DrainTimeout)
-	for e.live.Requests().Value() > 0 && time.Now().Before(end) {
+	for (others || e.live.Requests().Value() > 0) && time.Now().Before(end) {
 		select {
 		case <-time.After(look):
 		case <-s.background.Done():

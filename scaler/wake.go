@@ -65,16 +65,18 @@ func (s *Scaler) joined(e *tracked) bool {
 // wake is Wake with the session's lane held.
 func (s *Scaler) wake(ctx context.Context, e *tracked, w session.Wake) error {
 	const tries = 5
+	read := s.read
 	for range tries {
 		if s.joined(e) {
 			return nil
 		}
-		rec, err := s.read(ctx, e)
+		rec, err := read(ctx, e)
 		if err == nil {
 			err = s.wakeFrom(ctx, e, rec, w)
 		}
 		switch {
 		case errors.Is(err, errAgain):
+			read = s.fresh
 			continue
 		case err != nil:
 			return fmt.Errorf("wake %s: %w", e.live.ID(), err)
@@ -84,12 +86,33 @@ func (s *Scaler) wake(ctx context.Context, e *tracked, w session.Wake) error {
 	return fmt.Errorf("wake %s: others change it all the time: %w", e.live.ID(), session.ErrUnavailable)
 }
 
-// read returns the session's record and learns from it.
+// read returns the session's record and learns from it. It may be as old as
+// [Options].CacheAge: for what ends in a conditional write, or is followed.
 func (s *Scaler) read(ctx context.Context, e *tracked) (session.Session, error) {
 	rec, err := s.store.Session(ctx, e.live.ID())
 	if err != nil {
 		return session.Session{}, err
 	}
+	return s.learn(e, rec)
+}
+
+// fresh is read with the record as it is now.
+func (s *Scaler) fresh(ctx context.Context, e *tracked) (session.Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, followTimeout)
+	defer cancel()
+	found, err := s.store.Sessions(ctx, []session.ID{e.live.ID()})
+	switch {
+	case err != nil:
+		s.noteOutage(err)
+		return session.Session{}, err
+	case len(found) == 0:
+		return session.Session{}, fmt.Errorf("session %s: %w", e.live.ID(), session.ErrNotFound)
+	}
+	return s.learn(e, found[0])
+}
+
+// learn notes the record.
+func (s *Scaler) learn(e *tracked, rec session.Session) (session.Session, error) {
 	rec.Pool = s.poolName(rec)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,14 +126,14 @@ func (s *Scaler) read(ctx context.Context, e *tracked) (session.Session, error) 
 // wakeFrom does what the state of the record asks for.
 func (s *Scaler) wakeFrom(ctx context.Context, e *tracked, rec session.Session, w session.Wake) error {
 	switch {
-	case rec.Over(time.Now()):
+	case s.clocks.Over(&rec, time.Now()):
 		s.showEnd(ctx, e, rec)
 		return session.ErrExpired
 	case rec.Status == session.Initializing:
 		return s.beginAlong(ctx, e, rec)
 	case rec.Status == session.Active:
-		if s.adopt(ctx, e, rec) {
-			return nil
+		if found, err := s.adopt(ctx, e, rec); found || err != nil {
+			return err
 		}
 		if err := s.change(ctx, e, session.LostChange(rec.Generation)); err != nil {
 			return again(err)
@@ -157,27 +180,30 @@ func (s *Scaler) mayWake(ctx context.Context, e *tracked, rec session.Session, w
 	return errAgain
 }
 
-// resumable reports whether the task of a session that fell asleep a moment ago
-// can go on serving it.
+// resumable reports whether the task of a session that fell asleep a moment ago,
+// here or on another replica, can go on serving it.
 func (s *Scaler) resumable(e *tracked, rec session.Session) bool {
+	if rec.Status != session.Inactive || rec.Target.IsZero() {
+		return false
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return e.mode == dozing && e.task != nil && e.task.stage == ready &&
-		rec.Status == session.Inactive && rec.Target.TaskID == e.task.id
+	if t := e.pool.byID[rec.Target.TaskID]; t != nil {
+		return t.stage == ready && (e.task == nil || e.task == t)
+	}
+	v := e.pool.unknown[rec.Target.TaskID]
+	return v != nil && v.State == TaskRunning && e.task == nil
 }
 
 // resume lets the session's task go on.
 func (s *Scaler) resume(ctx context.Context, e *tracked, rec session.Session, w session.Wake) error {
-	if err := s.change(ctx, e, session.ResumeChange(rec.Generation, w, s.clocks.TTL)); err != nil {
+	c := session.ResumeChange(rec.Generation, w, s.clocks.TTL).Tolerating(s.clocks.Skew)
+	if err := s.change(ctx, e, c); err != nil {
 		return again(err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if e.mode != dozing {
-		return errAgain // released meanwhile
+	if !s.take(e, e.rec) {
+		return errAgain // the task is gone, or the session was released meanwhile
 	}
-	s.set(e, serving)
-	s.lostMeanwhile(e)
 	return nil
 }
 
@@ -188,7 +214,7 @@ func (s *Scaler) startAnew(ctx context.Context, e *tracked, rec session.Session,
 	if err != nil {
 		return err
 	}
-	err = s.change(ctx, e, session.WakeChange(rec.Generation, w, s.clocks.TTL))
+	err = s.change(ctx, e, session.WakeChange(rec.Generation, w, s.clocks.TTL).Tolerating(s.clocks.Skew))
 	if err != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -218,17 +244,49 @@ func (s *Scaler) reserveFor(ctx context.Context, e *tracked, rec session.Session
 	return s.reserve(e, rec, elsewhere)
 }
 
-// adopt takes over a session that the record calls active. It reports whether
-// its task is known to serve.
-func (s *Scaler) adopt(ctx context.Context, e *tracked, rec session.Session) bool {
-	if s.take(e, rec) {
-		return true
+// unseenPatience is how long after a session became active its task may be
+// missing among those that the driver lists as running: a list can be older than
+// what it lists.
+const unseenPatience = 15 * time.Second
+
+// adopt takes over a session that the record calls active. found reports whether
+// its task is there; an error says that this cannot be told now.
+func (s *Scaler) adopt(ctx context.Context, e *tracked, rec session.Session) (found bool, err error) {
+	const pause = 500 * time.Millisecond
+	for {
+		if s.take(e, rec) {
+			return true, nil
+		}
+		if !s.look(ctx, e.pool) { // another replica may have started it
+			return false, fmt.Errorf("find the task of %s: %w", rec.ID, session.ErrUnavailable)
+		}
+		if s.take(e, rec) {
+			return true, nil
+		}
+		if s.opts.Alone || s.isGone(e.pool, rec.Target.TaskID) || time.Since(rec.AwakeSince) >= unseenPatience {
+			return false, nil
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
 	}
-	s.look(ctx, e.pool) // another replica may have started it
-	return s.take(e, rec)
 }
 
-// take assigns the task that the record names, if it runs.
+// isGone reports whether the task is known to be gone, or on its way.
+func (s *Scaler) isGone(p *pool, id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := p.byID[id]; t != nil {
+		return t.stage == doomed
+	}
+	v := p.unknown[id]
+	return v != nil && (v.State == TaskStopping || v.State == TaskGone)
+}
+
+// take assigns the task that the record names, if it runs. One that is still
+// being tried here is waited for.
 func (s *Scaler) take(e *tracked, rec session.Session) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -238,7 +296,7 @@ func (s *Scaler) take(e *tracked, rec session.Session) bool {
 			t = s.found(e.pool, v.Task, true)
 		}
 	}
-	if t == nil || t.stage != ready {
+	if t == nil || t.stage == doomed {
 		return false
 	}
 	e.rec = rec
@@ -246,6 +304,15 @@ func (s *Scaler) take(e *tracked, rec session.Session) bool {
 		s.detach(e)
 		s.assign(e, t)
 	}
-	s.set(e, serving)
+	if t.stage == ready {
+		s.set(e, serving)
+		s.lostMeanwhile(e)
+		return true
+	}
+	if e.mode != warming || e.began != rec.Generation {
+		e.err, e.began = nil, rec.Generation
+		s.set(e, warming)
+		s.seeThrough(e, t, rec.Generation)
+	}
 	return true
 }

@@ -38,8 +38,9 @@ func (s *Scaler) hasTasks(p *pool) bool {
 	return len(p.tasks) > 0
 }
 
-// look asks the driver for its tasks and takes over what it says.
-func (s *Scaler) look(ctx context.Context, p *pool) {
+// look asks the driver for its tasks and takes over what it says. It reports
+// whether the driver has answered.
+func (s *Scaler) look(ctx context.Context, p *pool) bool {
 	p.looking.Lock()
 	defer p.looking.Unlock()
 	s.mu.Lock()
@@ -50,7 +51,7 @@ func (s *Scaler) look(ctx context.Context, p *pool) {
 		if ctx.Err() == nil {
 			s.log.Warn("cannot list tasks", "pool", p.Name, "error", err)
 		}
-		return
+		return false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,6 +71,7 @@ func (s *Scaler) look(ctx context.Context, p *pool) {
 			s.observe(t, Task{ID: id, State: TaskGone, Cause: "the task has disappeared", Target: t.view.Target, Log: t.view.Log})
 		}
 	}
+	return true
 }
 
 // expects reports whether a start with this token is being asked for, so that

@@ -37,6 +37,8 @@ type settings struct {
 	store  *store
 	fake   *drivertest.Fake
 	polled bool
+	// shared: there are other replicas.
+	shared bool
 }
 
 // polled is a driver that cannot tell when something changes.
@@ -112,6 +114,7 @@ func newWorld(t *testing.T, change func(*settings)) *world {
 		set.pool.Driver = polled{w.fake}
 	}
 	o := set.Options
+	o.Alone = !set.shared
 	o.Store, o.Records, o.Registry, o.Extender = w.store, w.store, w.registry, extender{w.store}
 	o.Pools, o.Dial = []scaler.Pool{set.pool}, w.fake.Dial
 	o.Registerer = w.metrics

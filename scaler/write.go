@@ -19,6 +19,7 @@ func (s *Scaler) change(ctx context.Context, e *tracked, c session.Change) error
 	defer cancel()
 	rec, err := s.store.Update(ctx, e.live.ID(), c)
 	if err != nil {
+		s.noteOutage(err)
 		return err
 	}
 	rec.Pool = s.poolName(rec)
@@ -26,6 +27,27 @@ func (s *Scaler) change(ctx context.Context, e *tracked, c session.Change) error
 	defer s.mu.Unlock()
 	e.rec = rec
 	return nil
+}
+
+// catchUp is how long after an outage of the store nothing is taken from a
+// session: the other replicas have activity to write, and tried again when.
+const catchUp = 15 * time.Second
+
+// noteOutage remembers that the store is out of reach, if err says so.
+func (s *Scaler) noteOutage(err error) {
+	if errors.Is(err, session.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.outage = time.Now()
+	}
+}
+
+// isCaughtUp reports whether the store says all that other replicas know, as far
+// as that can be told.
+func (s *Scaler) isCaughtUp() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.opts.Alone || s.outage.IsZero() || time.Since(s.outage) >= catchUp
 }
 
 // insist writes c, again while the store is out of reach and patience lasts.

@@ -146,6 +146,7 @@ func (c *Config) clocks() session.Clocks {
 	return session.Clocks{
 		TTL: s.TTL, IdleTimeout: s.IdleTimeout, TouchInterval: s.TouchInterval,
 		PresenceLimit: s.PresenceLimit, AwakeLimit: s.AwakeLimit, EndOnIdle: s.OnIdle == onIdleEnd,
+		Skew: c.clockSkew(),
 	}
 }
 

@@ -29,6 +29,7 @@ import (
 	"github.com/webordinary/warmgate/scaler/cloudwatch"
 	"github.com/webordinary/warmgate/session"
 	"github.com/webordinary/warmgate/session/cache"
+	"github.com/webordinary/warmgate/session/lease"
 )
 
 // serve wires the parts of a valid configuration together and runs them until
@@ -93,6 +94,7 @@ type parts struct {
 	logger    *slog.Logger
 	metrics   *prometheus.Registry
 	health    *admin.Health
+	lease     *lease.Lease
 	scaler    *scaler.Scaler
 	extender  *cache.Extender
 	accessLog *accesslog.Logger
@@ -132,15 +134,18 @@ func wire(
 	if err != nil {
 		return nil, err
 	}
+	if p.lease, err = scalerLease(store, metrics, logger); err != nil {
+		return nil, err
+	}
 	p.scaler, err = scaler.New(scaler.Options{
-		Store: cached, Records: store, Registry: registry, Extender: p.extender,
+		Store: cached, Records: store, Registry: registry, Extender: p.extender, Lease: p.lease, Alone: c.alone(),
 		Pools: pools, DefaultPool: c.defaultPool(), MaxTasks: c.Limits.Tasks, LaunchRate: c.Limits.LaunchRate,
 		Logger: logger, Registerer: metrics,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if p.cloudWatch, err = c.cloudWatch(env, store, metrics, func() bool { return true }, logger); err != nil {
+	if p.cloudWatch, err = c.cloudWatch(env, store, metrics, p.lease.Held, logger); err != nil {
 		return nil, err
 	}
 	sessions := session.NewManager(session.ManagerOptions{
@@ -238,6 +243,10 @@ func (p *parts) run(ctx context.Context, l listeners, hangups <-chan os.Signal, 
 	rest.Go(func() error { return p.accessLog.Run(background) })
 	rest.Go(func() error { return p.extender.Run(background) })
 	rest.Go(func() error { return p.proxy.Run(background) })
+	var leased errgroup.Group
+	holding, giveBack := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveBack()
+	leased.Go(func() error { return p.lease.Run(holding) })
 
 	// What an earlier run has left is put right before anybody is served.
 	err := p.scaler.Recover(failed)
@@ -257,7 +266,8 @@ func (p *parts) run(ctx context.Context, l listeners, hangups <-chan os.Signal, 
 		p.logger.Info("stopping; a second signal ends at once")
 	}
 	stopErr := p.stop(stop, &rest)
-	return errors.Join(err, serving.Wait(), stopErr)
+	giveBack() // last: until here this replica may have acted under it
+	return errors.Join(err, serving.Wait(), stopErr, leased.Wait())
 }
 
 // The time that the parts behind the listeners have to stop.

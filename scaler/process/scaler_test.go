@@ -36,6 +36,7 @@ func TestSessionOnARealProcess(t *testing.T) {
 	registry := session.NewRegistry(session.Clocks{IdleTimeout: time.Second, PresenceLimit: time.Second})
 	d := newDriver(t, "serve", func(o *process.Options) { o.StopTimeout = time.Second })
 	s, err := scaler.New(scaler.Options{
+		Alone: true,
 		Store: store, Records: store, Registry: registry, Extender: flushed{store},
 		Pools:         []scaler.Pool{{Name: "edit", Key: "{session}", Driver: d}},
 		StopGrace:     100 * time.Millisecond,
