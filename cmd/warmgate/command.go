@@ -44,7 +44,7 @@ it sleep when nobody uses it.`,
 	root.PersistentFlags().StringVar(&a.configFile, "config", "",
 		"configuration `file` (default: WARMGATE_CONFIG, or warmgate.yaml if there is one)")
 	root.AddCommand(a.serveCommand(), a.configCommand(), a.sessionCommand(), a.tableCommand(),
-		a.explainCommand(), a.reloadCommand(), a.versionCommand())
+		a.explainCommand(), a.importCommand(), a.reloadCommand(), a.versionCommand())
 	return root
 }
 

@@ -86,12 +86,16 @@ func (a *app) explainConfig(f *sessionFlags, q api.Question) error {
 	if err != nil {
 		return err
 	}
-	table, tableErr := c.table()
-	if err := c.Validate(); err != nil {
-		if tableErr != nil {
-			return mistakesIn(found, err)
-		}
-		fmt.Fprintln(a.stderr, "warmgate:", mistakesIn(found, err))
+	mistakes := c.Validate()
+	c.fillIn()
+	table, err := c.table()
+	switch {
+	case err != nil && mistakes == nil:
+		return err
+	case err != nil:
+		return mistakesIn(found, mistakes)
+	case mistakes != nil:
+		fmt.Fprintln(a.stderr, "warmgate:", mistakesIn(found, mistakes))
 	}
 	e, _, err := c.explain(q, func(r *http.Request) proxy.Explanation {
 		return proxy.Explain(table, c.trustedProxies(), r)

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"io"
 	"reflect"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -21,13 +19,7 @@ func printConfig(w io.Writer, c *Config) error {
 	if err := root.Encode(c); err != nil {
 		return err
 	}
-	var secrets []string
-	for _, k := range configKeys(c, &PoolConfig{}, &RouteConfig{}) {
-		if k.Secret {
-			secrets = append(secrets, k.Path)
-		}
-	}
-	tidy(&root, "", secrets)
+	newTidier(c).tidy(&root, "")
 	e := yaml.NewEncoder(w)
 	e.SetIndent(2)
 	if err := e.Encode(&root); err != nil {
@@ -36,11 +28,23 @@ func printConfig(w io.Writer, c *Config) error {
 	return e.Close()
 }
 
-var durationPattern = regexp.MustCompile(`^([0-9]+h)?([0-9]+m)?[0-9.]+s$`)
+// tidier hides secrets and shortens durations.
+type tidier struct {
+	secrets, durations map[string]bool // by path, as configKeys has it
+}
 
-// tidy hides the secrets below n and shortens durations.
-func tidy(n *yaml.Node, path string, secrets []string) {
-	if slices.Contains(secrets, path) {
+func newTidier(c *Config) tidier {
+	t := tidier{secrets: map[string]bool{}, durations: map[string]bool{}}
+	for _, k := range configKeys(c, &PoolConfig{}, &RouteConfig{}) {
+		t.secrets[k.Path] = k.Secret
+		t.durations[k.Path] = k.Type == durationType
+	}
+	return t
+}
+
+// tidy goes through what stands at the path.
+func (t tidier) tidy(n *yaml.Node, path string) {
+	if t.secrets[path] {
 		for i := 1; i < len(n.Content); i += 2 {
 			n.Content[i] = &yaml.Node{Kind: yaml.ScalarNode, Value: secretText}
 		}
@@ -48,16 +52,16 @@ func tidy(n *yaml.Node, path string, secrets []string) {
 	}
 	switch n.Kind {
 	case yaml.ScalarNode:
-		if d, err := time.ParseDuration(n.Value); err == nil && durationPattern.MatchString(n.Value) {
+		if d, err := time.ParseDuration(n.Value); err == nil && t.durations[path] {
 			n.Value = durationText(d)
 		}
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			tidy(n.Content[i+1], childPath(path, n.Content[i].Value), secrets)
+			t.tidy(n.Content[i+1], childPath(path, n.Content[i].Value))
 		}
 	default:
 		for _, child := range n.Content {
-			tidy(child, path, secrets)
+			t.tidy(child, path+"[]")
 		}
 	}
 }

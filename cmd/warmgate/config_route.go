@@ -14,14 +14,15 @@ type RouteConfig struct {
 	Priority int    `yaml:"priority,omitempty" doc:"1 to 50000, unique; the lowest is tried first."`
 	Default  bool   `yaml:"default,omitempty" doc:"Marks the rule for all requests that no other rule takes; it has no priority and no conditions. Without one they get a 404."`
 
-	Path      []string          `yaml:"path,omitempty" doc:"Condition: the path. * is any run of characters, ? is one; case matters."`
-	PathRegex []string          `yaml:"path_regex,omitempty" doc:"Further values of path, as regular expressions (RE2)."`
-	Host      []string          `yaml:"host,omitempty" doc:"Condition: the host name without its port; * and ? as in path."`
-	HostRegex []string          `yaml:"host_regex,omitempty" doc:"Further values of host, as regular expressions."`
-	Method    []string          `yaml:"method,omitempty" doc:"Condition: the request's method, in upper case."`
-	Header    []HeaderCondition `yaml:"header,omitempty" doc:"Conditions on headers; each must hold."`
-	Query     []QueryValue      `yaml:"query,omitempty" doc:"Condition: the query string has one of these pairs."`
-	SourceIP  []string          `yaml:"source_ip,omitempty" doc:"Condition: the client's network (CIDR)."`
+	Path      []string            `yaml:"path,omitempty" doc:"Condition: the path. * is any run of characters, ? is one; case matters."`
+	PathRegex []string            `yaml:"path_regex,omitempty" doc:"Further values of path, as regular expressions (RE2)."`
+	Host      []string            `yaml:"host,omitempty" doc:"Condition: the host name without its port; * and ? as in path."`
+	HostRegex []string            `yaml:"host_regex,omitempty" doc:"Further values of host, as regular expressions."`
+	Method    []string            `yaml:"method,omitempty" doc:"Condition: the request's method, in upper case."`
+	Header    []HeaderCondition   `yaml:"header,omitempty" doc:"Conditions on headers; each must hold."`
+	Query     []QueryValue        `yaml:"query,omitempty" doc:"Condition: the query string has one of these pairs."`
+	Queries   []QueryAlternatives `yaml:"queries,omitempty" doc:"Further conditions on the query string; each must hold."`
+	SourceIP  []string            `yaml:"source_ip,omitempty" doc:"Condition: the client's network (CIDR)."`
 
 	Rewrite         RewriteConfig         `yaml:"rewrite,omitempty" doc:"Changes the path and the host that the request is forwarded with, once the rule is chosen: the ALB's transforms url-rewrite and host-header-rewrite."`
 	ResponseHeaders ResponseHeadersConfig `yaml:"response_headers,omitempty" doc:"Changes the header of the rule's answers."`
@@ -48,6 +49,11 @@ type HeaderCondition struct {
 type QueryValue struct {
 	Key   string `yaml:"key,omitempty" doc:"The key; empty for any."`
 	Value string `yaml:"value" doc:"Its value; * and ? as in path, case does not matter."`
+}
+
+// QueryAlternatives is an entry of queries.
+type QueryAlternatives struct {
+	Any []QueryValue `yaml:"any" doc:"The query string has one of these pairs."`
 }
 
 // SessionAction is the action session.
@@ -117,11 +123,10 @@ func (r *RouteConfig) rule() (route.Rule, error) {
 		})
 	}
 	if len(r.Query) > 0 {
-		var q route.QueryCondition
-		for _, p := range r.Query {
-			q.Pairs = append(q.Pairs, route.QueryPair{Key: p.Key, Value: p.Value})
-		}
-		rule.Conditions.Queries = []route.QueryCondition{q}
+		rule.Conditions.Queries = append(rule.Conditions.Queries, queryCondition(r.Query))
+	}
+	for _, q := range r.Queries {
+		rule.Conditions.Queries = append(rule.Conditions.Queries, queryCondition(q.Any))
 	}
 	actions := r.actions()
 	switch len(actions) {
@@ -136,6 +141,14 @@ func (r *RouteConfig) rule() (route.Rule, error) {
 		names = append(names, a.name)
 	}
 	return rule, fmt.Errorf("has more than one action: %s", strings.Join(names, ", "))
+}
+
+func queryCondition(values []QueryValue) route.QueryCondition {
+	var q route.QueryCondition
+	for _, v := range values {
+		q.Pairs = append(q.Pairs, route.QueryPair(v))
+	}
+	return q
 }
 
 type namedAction struct {
