@@ -20,6 +20,8 @@ type group struct {
 	sessions map[*tracked]struct{}
 	// surplusSince is when it came to have more tasks than it should.
 	surplusSince time.Time
+	// load is how many tasks the CPU utilisation has asked for.
+	load int
 	// failures of starts in a row, and when the next one may be tried without
 	// a session that waits for it.
 	failures int
@@ -91,7 +93,9 @@ func (g *group) usable() int {
 
 // demand is what the number of tasks at now is decided from.
 func (g *group) demand(now time.Time) demand {
-	return demand{sessions: len(g.sessions), warm: g.pool.warm.tasks(now), most: g.pool.limits(g.client).Tasks}
+	return demand{
+		sessions: len(g.sessions), warm: g.pool.warm.tasks(now), load: g.load, most: g.pool.limits(g.client).Tasks,
+	}
 }
 
 // missing returns how many tasks are to be started at now. Those that other
@@ -116,18 +120,22 @@ func (g *group) strangers() []*stranger {
 // within the same minute that it is missing name it alike, so that they start
 // one. Minutes begin at their half: schedules change at their whole.
 func (g *group) furtherSpec(now time.Time) TaskSpec {
-	p := g.pool
-	spec := p.spec(&session.Session{ClientID: g.client}, 0)
-	spec.Key = g.key
-	if strings.Contains(p.Base, "{session}") {
-		spec.Base = "/"
-	}
+	spec := g.spec()
 	for n := 0; ; n++ {
-		spec.Token = fmt.Sprintf("%s/%s/further/%d/%d", p.Name, g.key, now.Round(time.Minute).Unix()/60, n)
-		if !p.knows(spec.Token) {
+		spec.Token = fmt.Sprintf("%s/%s/further/%d/%d", spec.Pool, g.key, now.Round(time.Minute).Unix()/60, n)
+		if !g.pool.knows(spec.Token) {
 			return spec
 		}
 	}
+}
+
+// spec describes the group, without a session.
+func (g *group) spec() TaskSpec {
+	spec := TaskSpec{Pool: g.pool.Name, Key: g.key, ClientID: g.client, Base: "/"}
+	if !strings.Contains(g.pool.Base, "{session}") {
+		spec.Base = g.pool.spec(&session.Session{ClientID: g.client}, 0).Base
+	}
+	return spec
 }
 
 // spare returns the tasks that a scale-in at now is to stop: none that anybody

@@ -2,6 +2,7 @@ package scaler
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/webordinary/warmgate/session"
@@ -50,6 +51,8 @@ type demand struct {
 	sessions int
 	// warm tasks that are to be there whether or not anybody comes.
 	warm int
+	// load is how many tasks the CPU utilisation asks for, while anybody is there.
+	load int
 	// most tasks that the group's client may have; zero is no bound.
 	most int
 }
@@ -58,11 +61,15 @@ type demand struct {
 type policy struct {
 	steps    Steps
 	cooldown time.Duration
+	cpuAbove float64
 }
 
 // desired returns the number of tasks for d.
 func (p policy) desired(d demand) int {
 	n := max(p.steps.tasks(d.sessions), d.warm)
+	if d.sessions > 0 {
+		n = max(n, d.load)
+	}
 	if d.most > 0 {
 		n = min(n, d.most)
 	}
@@ -84,6 +91,17 @@ func (p policy) excess(d demand, have int, since, now time.Time) (tasks int, sur
 		return 0, since
 	}
 	return have - want, since
+}
+
+// load returns how many tasks the CPU utilisation asks for, which is so many
+// percent on average of those that there are; before is what it asked for last.
+// Above the threshold it is one more than there are; below, no more than would
+// bring the rest to the threshold.
+func (p policy) load(percent float64, have, before int) int {
+	if percent > p.cpuAbove {
+		return have + 1
+	}
+	return min(before, int(math.Ceil(percent*float64(have)/p.cpuAbove)))
 }
 
 // backoff returns how long to wait after so many failures in a row: 5 s,

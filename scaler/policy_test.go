@@ -83,3 +83,46 @@ func TestEstimate(t *testing.T) {
 		t.Errorf("estimate of 1 to 20 s = %+v, want a median of 10s and a p90 of 18s", got)
 	}
 }
+
+func TestLoad(t *testing.T) {
+	p := policy{cpuAbove: 40}
+	for _, test := range []struct {
+		percent      float64
+		have, before int
+		want         int
+	}{
+		{0, 1, 0, 0},
+		{39.9, 1, 0, 0},
+		{40, 1, 0, 0}, // above, not from
+		{40.1, 1, 0, 2},
+		{100, 1, 0, 2},  // one at a time
+		{100, 2, 2, 3},  // and another one
+		{39, 2, 2, 2},   // one alone would be at 78
+		{20.1, 2, 2, 2}, // or at 40.2
+		{20, 2, 2, 1},   // 40 is not above
+		{30, 3, 3, 3},   // two would be at 45
+		{26, 3, 3, 2},   // or at 39
+		{1, 3, 3, 1},    // all at once: what goes is what nobody uses
+		{30, 3, 0, 0},   // what the sessions have asked for is no load
+		{100, 3, 5, 4},  // some were not started, or are lost
+		{0, 3, 3, 0},
+	} {
+		if got := p.load(test.percent, test.have, test.before); got != test.want {
+			t.Errorf("load(%v %%, %d tasks, %d before) = %d, want %d", test.percent, test.have, test.before, got, test.want)
+		}
+	}
+	for _, test := range []struct {
+		demand demand
+		want   int
+	}{
+		{demand{sessions: 1, load: 2}, 2},
+		{demand{sessions: 3, load: 2}, 3},
+		{demand{sessions: 0, load: 2}, 0},
+		{demand{sessions: 1, warm: 3, load: 2}, 3},
+		{demand{sessions: 1, warm: 3, load: 4, most: 2}, 2},
+	} {
+		if got := (policy{steps: Steps{1: 1, 3: 3}}).desired(test.demand); got != test.want {
+			t.Errorf("desired(%+v) = %d, want %d", test.demand, got, test.want)
+		}
+	}
+}

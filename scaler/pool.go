@@ -31,6 +31,12 @@ type Pool struct {
 	// key without variables; with {client} in the key those of Clients, and any
 	// other that is in use or has tasks already. Not with {session} in the key.
 	Warm []Warm
+	// CPU tells how busy tasks are, CPUAbove from how many percent on a group gets
+	// one more, one at a time and not before Cooldown is over; they stay while the
+	// rest would be as busy. Without one of the two only sessions count. Not with
+	// {session} in the key.
+	CPU      CPUFunc
+	CPUAbove float64
 	// PerClient bounds what each client may have, Clients what those named may
 	// have instead; they are known before they come.
 	PerClient Limits
@@ -136,6 +142,12 @@ func (p Pool) Validate() error {
 	if p.PerClient.Tasks > 0 && !p.tellsClientsApart() {
 		invalid("per_client", "has a limit of tasks; without {client} or {session} in the key clients share them")
 	}
+	if p.CPUAbove < 0 || p.CPUAbove >= 100 {
+		invalid("cpu_above", "is %v; it must be a percentage below 100, or 0", p.CPUAbove)
+	}
+	if p.CPUAbove > 0 && strings.Contains(p.Key, "{session}") {
+		invalid("cpu_above", "needs sessions that share tasks; with {session} in the key each has one")
+	}
 	if len(p.Warm) > 0 && strings.Contains(p.Key, "{session}") {
 		invalid("warm", "needs sessions that share tasks: with {session} in the key a task cannot be there before its session")
 	}
@@ -198,7 +210,7 @@ func newPool(config Pool) *pool {
 	warm, _ := newSchedule(config.Warm) // Validate has checked it
 	return &pool{
 		warm: warm,
-		Pool: config, policy: policy{steps: config.Steps, cooldown: config.Cooldown},
+		Pool: config, policy: policy{steps: config.Steps, cooldown: config.Cooldown, cpuAbove: config.CPUAbove},
 		dedicated: strings.Contains(config.Key, "{session}"),
 		groups:    make(map[string]*group), tasks: make(map[*task]struct{}),
 		byID: make(map[string]*task), unknown: make(map[string]*stranger),

@@ -59,6 +59,9 @@ func TestPoolValidate(t *testing.T) {
 		"steps has 0: 1":                         func(p *scaler.Pool) { p.Steps = scaler.Steps{1: 1, 0: 1} },
 		"warm[0].hours is \"9\"":                 func(p *scaler.Pool) { p.Warm = []scaler.Warm{{Hours: "9", Tasks: 1}} },
 		"warm[0].tasks is 21, more than the 20":  func(p *scaler.Pool) { p.Warm = []scaler.Warm{{Tasks: 21}} },
+		"cpu_above is 100; it must be":           func(p *scaler.Pool) { p.CPUAbove = 100 },
+		"cpu_above needs sessions that share":    func(p *scaler.Pool) { p.Key, p.CPUAbove = "{session}", 40 },
+		"per_client has a limit of tasks":        func(p *scaler.Pool) { p.Key, p.PerClient.Tasks = "edit", 1 },
 		"warm needs sessions that share tasks":   func(p *scaler.Pool) { p.Key, p.Warm = "{session}", []scaler.Warm{{Tasks: 1}} },
 		"steps gives 2 sessions more tasks than": func(p *scaler.Pool) { p.Steps = scaler.Steps{1: 1, 2: 4, 5: 3} },
 	} {

@@ -184,6 +184,7 @@ func (s *Scaler) Run(ctx context.Context) error {
 	var loops errgroup.Group
 	for _, p := range s.pools {
 		loops.Go(func() error { s.watch(ctx, p); return nil })
+		loops.Go(func() error { s.watchLoad(ctx, p); return nil })
 	}
 	loops.Go(func() error { every(ctx, s.opts.SweepInterval, s.sweep); return nil })
 	loops.Go(func() error { jittered(ctx, s.opts.FollowInterval, s.followUsed); return nil })
