@@ -6,7 +6,10 @@
 // A [Pool] is the unit of configuration: a key template, a [Driver], a policy.
 // One value of the key is a group: its tasks and the sessions assigned to them.
 // A key with {session} gives each session one task of its own; any other key is
-// shared, and [Steps] say how many tasks so many sessions get.
+// shared, and the most counts of what [Steps] say for so many sessions, what the
+// hour asks for ([Warm]) and what CPU utilisation does. Ceilings (of the pool, of
+// all pools, of a client's [Limits]) stand above that; starts take turns at the
+// launch rate.
 //
 // A task goes through its life in one goroutine: started by the driver, probed
 // until its site answers, ready, doomed, stopped until the driver confirms. A

@@ -10,9 +10,10 @@ import (
 	"github.com/webordinary/warmgate/scaler/cloudwatch"
 )
 
-// cloudWatchClient makes the client that the section cloudwatch is about.
-func (c *Config) cloudWatchClient(env *awsEnvironment) (*cloudwatch.Client, error) {
-	cfg, err := env.config(context.Background(), "cloudwatch", c.CloudWatch.Region)
+// cloudWatchClient makes a client for the region, at the endpoint of the section
+// cloudwatch.
+func (c *Config) cloudWatchClient(env *awsEnvironment, region string) (*cloudwatch.Client, error) {
+	cfg, err := env.config(context.Background(), "cloudwatch", region)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +31,7 @@ func (c *Config) cloudWatch(
 	if !c.CloudWatch.Enabled {
 		return nil, nil
 	}
-	client, err := c.cloudWatchClient(env)
+	client, err := c.cloudWatchClient(env, c.CloudWatch.Region)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ func (c *Config) scalerPool(name string, driver scaler.Driver) scaler.Pool {
 	base, host := c.poolSite(name)
 	return scaler.Pool{
 		Name: name, Key: p.Key, Driver: driver, Base: base, Steps: p.Steps, Warm: p.warm(), Cooldown: p.Cooldown,
-		PerClient: p.PerClient.limits(), Clients: p.clients(), Maximum: p.MaxTasks, StartTimeout: p.StartTimeout,
+		CPUAbove: p.CPUAbove, PerClient: p.PerClient.limits(), Clients: p.clients(), Maximum: p.MaxTasks, StartTimeout: p.StartTimeout,
 		Probe: scaler.Probe{Path: p.Probe.Path, Host: host},
 	}
 }

@@ -68,6 +68,9 @@ func (p *PoolConfig) check(path string, m *mistakes) {
 			m.add(path+".steps", "%d: %d is more than max_tasks (%d)", sessions, tasks, p.MaxTasks)
 		}
 	}
+	if p.CPUAbove != 0 && p.Driver != driverECSService {
+		m.add(path+".cpu_above", "is for the driver ecs-service: CloudWatch knows the CPU utilisation of services only")
+	}
 	for _, limit := range []struct {
 		key      string
 		negative bool

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -22,7 +23,13 @@ func (c *Config) scalerPools(env *awsEnvironment, records session.Records, logge
 		if err != nil {
 			return nil, fmt.Errorf("pools.%s: %w", name, err)
 		}
-		list = append(list, c.scalerPool(name, driver))
+		p := c.scalerPool(name, driver)
+		if p.CPUAbove > 0 {
+			if p.CPU, err = d.cpu(name); err != nil {
+				return nil, fmt.Errorf("pools.%s: %w", name, err)
+			}
+		}
+		list = append(list, p)
 	}
 	return list, nil
 }
@@ -66,6 +73,19 @@ func (d *drivers) ecs(name string, logger *slog.Logger) (scaler.Driver, error) {
 	o := p.serviceOptions(name)
 	o.Client, o.Records, o.Logger = client, d.records, logger
 	return ecs.NewServiceDriver(o)
+}
+
+// cpu reads the CPU utilisation of the pool's services from CloudWatch.
+func (d *drivers) cpu(name string) (scaler.CPUFunc, error) {
+	p := d.config.Pools[name]
+	client, err := d.config.cloudWatchClient(d.env, cmp.Or(p.ECS.Region, d.config.CloudWatch.Region))
+	if err != nil {
+		return nil, err
+	}
+	services := p.serviceOptions(name)
+	return func(ctx context.Context, group scaler.TaskSpec) (percent float64, ok bool, err error) {
+		return client.CPU(ctx, services.Cluster, services.ServiceName(group))
+	}, nil
 }
 
 // client returns the client for the endpoint, with the region and the credentials

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -11,7 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/webordinary/warmgate/scaler"
+	"github.com/webordinary/warmgate/scaler/cloudwatch/cloudwatchtest"
 	"github.com/webordinary/warmgate/scaler/ecs/ecstest"
+	"github.com/webordinary/warmgate/session"
+	"github.com/webordinary/warmgate/session/storetest"
 )
 
 // fargate is a fake ECS on a listener, whose containers tell the session that
@@ -114,5 +119,39 @@ func TestServeService(t *testing.T) {
 	}
 	if out, err := s.cli("session", "status", "one", "--json"); err != nil || !strings.Contains(out, "active") {
 		t.Errorf("status = %v, %q", err, out)
+	}
+}
+
+// TestCPUOfServices: a pool reads the CPU utilisation of the service that has the
+// group's tasks.
+func TestCPUOfServices(t *testing.T) {
+	_, url := fargate(t)
+	f := &cloudwatchtest.Fake{}
+	metrics := httptest.NewServer(f)
+	defer metrics.Close()
+	for service, percent := range map[string]float64{"edit-acme": 55, "edit-bolt": 12} {
+		f.Add(cloudwatchtest.Datum{
+			Namespace: "AWS/ECS", Name: "CPUUtilization", At: time.Now(), Values: []float64{percent}, Counts: []float64{1},
+			Dimensions: map[string]string{"ClusterName": "edit-cluster", "ServiceName": service},
+		})
+	}
+	c, err := load(t, fmt.Sprintf("pools: { edit: { key: '{client}', driver: ecs-service, cpu_above: 40, "+
+		"ecs: { region: us-west-2, endpoint: %q, cluster: edit-cluster, service: 'edit-{client}' } } }\n", url)+
+		fmt.Sprintf("cloudwatch: { endpoint: %q }\n", metrics.URL), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pools, err := c.scalerPools(newAWSEnvironment(), storetest.NewMemory(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for client, want := range map[session.ClientID]float64{"acme": 55, "bolt": 12, "cobalt": 0} {
+		got, ok, err := pools[0].CPU(t.Context(), scaler.TaskSpec{Pool: "edit", Key: string(client), ClientID: client})
+		if got != want || ok != (want > 0) || err != nil {
+			t.Errorf("CPU of %s = %v, %v, %v; want %v", client, got, ok, err, want)
+		}
+	}
+	if pools[0].CPUAbove != 40 {
+		t.Errorf("CPUAbove = %v, want 40", pools[0].CPUAbove)
 	}
 }

@@ -112,7 +112,7 @@ func (d *ServiceDriver) Start(ctx context.Context, spec scaler.TaskSpec) (string
 	case !open:
 		return "", errClosed
 	}
-	service, id := d.opts.service(spec), ""
+	service, id := d.opts.ServiceName(spec), ""
 	err := d.edit(ctx, func(r *roster) bool {
 		if s := r.find(withToken(spec.Token)); s != nil {
 			id = s.ID

@@ -77,8 +77,8 @@ func (o ServiceOptions) Validate() error {
 	return errors.Join(errs...)
 }
 
-// service returns the name of the service for the spec.
-func (o ServiceOptions) service(spec scaler.TaskSpec) string {
+// ServiceName returns the name of the service that has the tasks for spec.
+func (o ServiceOptions) ServiceName(spec scaler.TaskSpec) string {
 	name, _ := scaler.Expand(o.Service, specVariables(spec)) // Validate has checked it
 	return name
 }
