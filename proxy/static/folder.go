@@ -34,7 +34,7 @@ func NewFolder(dir string, o Options, log *slog.Logger) (*Handler, error) {
 
 func (d *folder) close() error { return d.root.Close() }
 
-func (d *folder) open(_ context.Context, name string) (*file, error) {
+func (d *folder) open(_ context.Context, name string, _ bool) (*file, error) {
 	// Without O_NONBLOCK, opening a named pipe would wait for its writer.
 	f, err := d.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
