@@ -17,6 +17,7 @@ import (
 	"github.com/webordinary/warmgate/proxy/problem"
 	"github.com/webordinary/warmgate/proxy/route"
 	"github.com/webordinary/warmgate/proxy/socket"
+	"github.com/webordinary/warmgate/proxy/static"
 	"github.com/webordinary/warmgate/proxy/upstream"
 	"github.com/webordinary/warmgate/proxy/warming"
 	"github.com/webordinary/warmgate/session"
@@ -57,6 +58,9 @@ type Options struct {
 	AccessLog *accesslog.Logger
 	// Management serves rules with a management action; nil answers 404 there.
 	Management http.Handler
+	// Bucket says where the objects of a static action with a bucket come from; nil
+	// means that there are no such actions.
+	Bucket func(*route.Static) (static.BucketOptions, error)
 	// Settings are what holds at first.
 	Settings
 	Transport upstream.Options
@@ -78,6 +82,7 @@ type Handler struct {
 	sockets    *socket.Hub
 	accessLog  *accesslog.Logger
 	management http.Handler
+	bucket     func(*route.Static) (static.BucketOptions, error)
 	settings   atomic.Pointer[Settings]
 	holds      *holds
 	budgets    *budgets
@@ -103,7 +108,7 @@ func New(o Options) (*Handler, error) {
 	}
 	h := &Handler{
 		sessions: o.Sessions, registry: o.Registry, backends: o.Backends, toucher: o.Toucher,
-		pages: o.Pages, problems: o.Problems, sockets: o.Sockets, accessLog: o.AccessLog, management: o.Management,
+		pages: o.Pages, problems: o.Problems, sockets: o.Sockets, accessLog: o.AccessLog, management: o.Management, bucket: o.Bucket,
 		holds:      newHolds(),
 		budgets:    newBudgets(o.Budgets.withDefaults()),
 		transports: transports{options: o.Transport},

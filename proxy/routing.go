@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"sync/atomic"
@@ -61,9 +62,7 @@ func (h *Handler) newRouting(t *route.Table) (*routing, error) {
 				}
 			}
 		case *route.Static:
-			files, err := static.NewFolder(action.Dir, static.Options{
-				Fallback: action.Fallback, CacheControl: action.CacheControl,
-			}, h.logger)
+			files, err := h.openFiles(action)
 			if err != nil {
 				return r, fmt.Errorf("route %s: %w", rule, err)
 			}
@@ -71,6 +70,25 @@ func (h *Handler) newRouting(t *route.Table) (*routing, error) {
 		}
 	}
 	return r, nil
+}
+
+// openFiles opens the folder or the bucket.
+func (h *Handler) openFiles(action *route.Static) (*static.Handler, error) {
+	o := static.Options{
+		Fallback: action.Fallback, CacheControl: action.CacheControl,
+		Index: action.Index, ErrorDocument: action.ErrorDocument,
+	}
+	if action.S3 == "" {
+		return static.NewFolder(action.Dir, o, h.logger)
+	}
+	if h.bucket == nil {
+		return nil, errors.New("buckets are not served here")
+	}
+	b, err := h.bucket(action)
+	if err != nil {
+		return nil, err
+	}
+	return static.NewBucket(b, o, h.logger)
 }
 
 // routing returns the routing in place, to be released by the request that uses it.

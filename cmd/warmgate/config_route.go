@@ -70,10 +70,15 @@ type SessionAction struct {
 
 // StaticAction is the action static.
 type StaticAction struct {
-	Dir          string `yaml:"dir,omitempty" doc:"Folder with the files, relative to the configuration file's."`
-	S3           string `yaml:"s3,omitempty" doc:"Name of a bucket; instead of dir. (Not in this build.)"`
-	Fallback     string `yaml:"fallback,omitempty" doc:"File for navigations to unknown paths; empty for a 404."`
-	CacheControl string `yaml:"cache_control,omitempty" doc:"Value of Cache-Control."`
+	Dir           string `yaml:"dir,omitempty" doc:"Folder with the files, relative to the configuration file's."`
+	S3            string `yaml:"s3,omitempty" doc:"Name of an S3 bucket; instead of dir. It is read with the credentials of the AWS environment, which need s3:GetObject and nothing else; it is never listed (docs/static.md)."`
+	Prefix        string `yaml:"prefix,omitempty" doc:"s3: what stands before every key, for example site/."`
+	Region        string `yaml:"region,omitempty" doc:"s3: the bucket's region; empty for the one of the AWS environment."`
+	Endpoint      string `yaml:"endpoint,omitempty" doc:"s3: URL of the service, for a stand-in or a VPC endpoint; empty for the region's own."`
+	Index         string `yaml:"index,omitempty" doc:"File that a path with a slash at its end stands for. Empty: index.html."`
+	ErrorDocument string `yaml:"error_document,omitempty" doc:"File that a 404 shows. Empty: 404.html, if there is one."`
+	Fallback      string `yaml:"fallback,omitempty" doc:"File for navigations to unknown paths, with status 200, for single-page sites; empty for a 404."`
+	CacheControl  string `yaml:"cache_control,omitempty" doc:"Value of Cache-Control where the object has none of its own. Empty: no-cache."`
 }
 
 // RedirectAction is the action redirect.
@@ -192,7 +197,10 @@ func (s *SessionAction) action() route.Action {
 }
 
 func (s *StaticAction) action() route.Action {
-	return &route.Static{Dir: s.Dir, S3: s.S3, Fallback: s.Fallback, CacheControl: s.CacheControl}
+	return &route.Static{
+		Dir: s.Dir, S3: s.S3, Prefix: s.Prefix, Region: s.Region, Endpoint: s.Endpoint,
+		Index: s.Index, ErrorDocument: s.ErrorDocument, Fallback: s.Fallback, CacheControl: s.CacheControl,
+	}
 }
 
 func (r *RedirectAction) action() route.Action {

@@ -292,8 +292,8 @@ func (c *Config) checkTargets(i int, a route.Action, m *mistakes) {
 		c.checkForward(fmt.Sprintf("routes[%d].forward", i), c.Routes[i].Forward, m)
 		c.bind(a)
 	case *route.Static:
-		if a.S3 != "" {
-			m.add(fmt.Sprintf("routes[%d].static.s3", i), "buckets are not in this build; dir is")
+		if u, err := url.Parse(a.Endpoint); a.Endpoint != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+			m.add(fmt.Sprintf("routes[%d].static.endpoint", i), "%q is no URL such as http://localhost:9000", a.Endpoint)
 		}
 		if a.Dir != "" {
 			checkFolder(fmt.Sprintf("routes[%d].static.dir", i), a.Dir, m)

@@ -172,7 +172,7 @@ func wire(
 		return nil, err
 	}
 
-	if err := p.wireProxy(sessions, registry, publicGuard.Protect(management), stdout); err != nil {
+	if err := p.wireProxy(env, sessions, registry, publicGuard.Protect(management), stdout); err != nil {
 		return nil, err
 	}
 	p.public = newServer(c, p.proxy, logger)
@@ -189,7 +189,7 @@ func wire(
 
 // wireProxy makes the data plane.
 func (p *parts) wireProxy(
-	sessions *session.Manager, registry *session.Registry, management http.Handler, stdout io.Writer,
+	env *awsEnvironment, sessions *session.Manager, registry *session.Registry, management http.Handler, stdout io.Writer,
 ) error {
 	c := p.config
 	look, err := page.New(page.Options{})
@@ -221,7 +221,7 @@ func (p *parts) wireProxy(
 	p.proxy, err = proxy.New(proxy.Options{
 		Routes: routes, Sessions: sessions, Registry: registry, Backends: p.scaler, Toucher: p.extender,
 		Pages: p.pages, Problems: problem.NewPages(look), Sockets: p.sockets, AccessLog: p.accessLog,
-		Management: management, Settings: c.proxySettings(),
+		Management: management, Bucket: env.bucketOptions, Settings: c.proxySettings(),
 		Transport: upstream.Options{DialTimeout: c.Limits.DialTimeout, ResponseTimeout: c.Limits.ResponseTimeout},
 		Metrics:   p.metrics, Logger: p.logger,
 	})

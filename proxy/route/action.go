@@ -61,6 +61,10 @@ type Session struct {
 type Static struct {
 	Dir string
 	S3  string // bucket name
+	// Prefix, Region and Endpoint belong to S3; see static.BucketOptions.
+	Prefix, Region, Endpoint string
+	// Index and ErrorDocument are files; empty leaves them to package static.
+	Index, ErrorDocument string
 	// Fallback is the file that navigations to unknown paths get, for single-page
 	// sites; empty means a 404.
 	Fallback string

@@ -2,6 +2,7 @@ package route
 
 import (
 	"mime"
+	"regexp"
 	"strings"
 )
 
@@ -30,9 +31,29 @@ func (s *Session) check(m *mistakes) {
 	}
 }
 
+// bucketName is what S3 accepts, but for a few special prefixes and suffixes.
+var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+
 func (s *Static) check(m *mistakes) {
 	if (s.Dir == "") == (s.S3 == "") {
 		m.add("static", "needs either dir or s3")
+	}
+	for _, field := range []struct{ name, value string }{
+		{"prefix", s.Prefix}, {"region", s.Region}, {"endpoint", s.Endpoint},
+	} {
+		if field.value != "" && s.S3 == "" {
+			m.add("static."+field.name, "belongs to s3")
+		}
+	}
+	if s.S3 != "" && !bucketName.MatchString(s.S3) {
+		m.add("static.s3", "%q is no name of a bucket: 3 to 63 lower-case letters, digits, dots and hyphens", s.S3)
+	}
+	for _, field := range []struct{ name, value string }{
+		{"prefix", strings.TrimSuffix(s.Prefix, "/")}, {"index", s.Index}, {"error_document", s.ErrorDocument}, {"fallback", s.Fallback},
+	} {
+		if strings.HasPrefix(field.value, "/") || strings.Contains("/"+field.value, "/.") || strings.Contains(field.value, "//") {
+			m.add("static."+field.name, "%q must be a path below the folder or bucket, without a slash before it and without hidden parts", field.value)
+		}
 	}
 	if strings.IndexFunc(s.CacheControl, isControl) >= 0 {
 		m.add("static.cache_control", "holds a control character")

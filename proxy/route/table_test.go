@@ -233,6 +233,9 @@ func TestNewTableReportsEveryMistake(t *testing.T) {
 			[]string{"limits.body_bytes: is negative", "limits.response_timeout: is negative", "limits.hold_timeout: belongs to", "limits.page_grace: belongs to"},
 		},
 		{"static", []Rule{action(&Static{CacheControl: "a\r\nb"})}, []string{"static: needs either", "static.cache_control"}},
+		{"static s3", []Rule{action(&Static{S3: "A/b"}), {Default: true, Action: &Static{Dir: "x", Prefix: "p/", Region: "r", Index: "../x", Fallback: "/x", ErrorDocument: "a//b"}}}, []string{
+			`static.s3: "A/b" is no name`, "static.prefix: belongs to s3", "static.region: belongs to s3", `static.index: "../x"`, `static.error_document: "a//b"`, `static.fallback: "/x"`,
+		}},
 		{"fixed", []Rule{action(&FixedResponse{StatusCode: 301, ContentType: "text"})}, []string{"fixed_response.status_code: 301"}},
 		{"fixed body", []Rule{action(&FixedResponse{StatusCode: 204, ContentType: "a/b;\r\n", Body: "x"})}, []string{"fixed_response.body", "fixed_response.content_type"}},
 		{"redirect", []Rule{action(&Redirect{StatusCode: 200, Protocol: "FTP", Host: "a b", Port: "x", Path: "a"})}, []string{

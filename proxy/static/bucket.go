@@ -28,7 +28,8 @@ type BucketOptions struct {
 	Config aws.Config
 	// Name is the bucket's. Required.
 	Name string
-	// Prefix stands before every key: "site/" serves /a from site/a. Empty for none.
+	// Prefix stands before every key: "site/", or "site", serves /a from site/a. Empty
+	// for none.
 	Prefix string
 	// Endpoint is the URL of the service, for a stand-in or a VPC endpoint; it is
 	// asked with the bucket in the path. Empty for the region's own.
@@ -69,6 +70,9 @@ type bucket struct {
 func NewBucket(b BucketOptions, o Options, log *slog.Logger) (*Handler, error) {
 	if b.Prefix != "" && !isName(strings.TrimSuffix(b.Prefix, "/")) {
 		return nil, errors.New("static: the prefix must be a path without a slash before it and without hidden parts")
+	}
+	if b.Prefix != "" {
+		b.Prefix = strings.TrimSuffix(b.Prefix, "/") + "/"
 	}
 	b.OpenTimeout = cmp.Or(b.OpenTimeout, 10*time.Second)
 	b.ReadTimeout = cmp.Or(b.ReadTimeout, 30*time.Second)
