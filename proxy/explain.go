@@ -231,7 +231,7 @@ func (x *explainer) pageOf() (ExplainedAction, bool) {
 func (x *explainer) session(rule *route.Rule, action *route.Session) ExplainedAction {
 	id, findings, ok := rule.ExplainIdentity(&x.facts)
 	e := ExplainedAction{
-		Kind: "session", Session: &ExplainedSession{ID: id.ID, Prefix: id.Prefix}, Pool: action.Pool, Port: action.Port,
+		Kind: "session", Session: &ExplainedSession{ID: id.ID, Prefix: id.Prefix}, Pool: action.Pool, Port: rule.Port(action, id.Rest),
 	}
 	for _, f := range findings {
 		e.Session.Sources = append(e.Session.Sources, ExplainedSource{Source: string(f.Source), Found: f.Found})

@@ -115,7 +115,7 @@ func (x *exchange) serveRequest() {
 // forwardTo forwards to the target of b, which the caller has entered.
 func (x *exchange) forwardTo(b *session.Backend) error {
 	defer x.live.Leave() // also when the copy of a body breaks off, which panics
-	addr, ok := b.Target.Address(x.action.Port)
+	addr, ok := b.Target.Address(x.rule.Port(x.action, x.identity.Rest))
 	if !ok {
 		return &session.InvalidError{Field: "port", Reason: "the session's task has no such port"}
 	}

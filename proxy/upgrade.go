@@ -53,7 +53,7 @@ func (x *exchange) upgrade(req socket.Request) {
 
 // upgradeUpstream says how the target is asked for the socket.
 func (x *exchange) upgradeUpstream(t session.Target) (url string, header http.Header, err error) {
-	addr, ok := t.Address(x.action.Port)
+	addr, ok := t.Address(x.rule.Port(x.action, x.identity.Rest))
 	if !ok {
 		return "", nil, &session.InvalidError{Field: "port", Reason: "the session's task has no such port"}
 	}

@@ -43,7 +43,7 @@ type TaskSpec struct {
 	// a pool with {session} in its key it is the only one served.
 	SessionID session.ID
 	ClientID  session.ClientID
-	// Base is the URL path below which the task serves its site, with a slash at
+	// Base is the escaped URL path below which the task serves its site, with a slash at
 	// both ends; "/" unless the pool keeps a prefix.
 	Base string
 	// Token makes Start idempotent: it names the group and the generation.

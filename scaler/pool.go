@@ -3,6 +3,7 @@ package scaler
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -223,7 +224,10 @@ func newPool(config Pool) *pool {
 func (p *pool) spec(s *session.Session, n int) TaskSpec {
 	value := sessionVariables(s.ID, s.ClientID)
 	key, _ := Expand(p.Key, value) // Validate has checked the templates
-	base, _ := Expand(p.Base, value)
+	base, _ := Expand(p.Base, func(name string) (string, bool) {
+		v, ok := value(name)
+		return url.PathEscape(v), ok
+	})
 	return TaskSpec{
 		Pool: p.Name, Key: key, SessionID: s.ID, ClientID: s.ClientID, Base: base,
 		Token: fmt.Sprintf("%s/%s/%s/%d/%d", p.Name, key, s.ID, s.Generation, n),

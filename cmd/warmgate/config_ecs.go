@@ -38,7 +38,7 @@ func (p *PoolConfig) taskOptions(name string) ecs.TaskOptions {
 		Pool: name, StartedBy: e.StartedBy, Cluster: e.Cluster, TaskDefinition: e.TaskDefinition,
 		Subnets: e.Subnets, SecurityGroups: e.SecurityGroups, PublicIP: e.PublicIP,
 		Capacity: ecs.Capacity(e.Capacity), SpotTimeout: e.SpotTimeout,
-		Container: e.Container, Command: e.Command, Env: e.Env, Tags: e.Tags, Port: p.Port, Ports: p.Ports,
+		Container: e.Container, Command: e.Command, Env: e.Env, Tags: e.Tags, Port: p.Port, Ports: p.Ports.numbers(),
 	}
 }
 
@@ -47,7 +47,7 @@ func (p *PoolConfig) serviceOptions(name string) ecs.ServiceOptions {
 	e := p.ECS
 	return ecs.ServiceOptions{
 		Pool: name, Key: p.Key, Cluster: e.Cluster, Service: e.Service, TakeOver: e.TakeOver, ProtectFor: e.ProtectFor,
-		Port: p.Port, Ports: p.Ports,
+		Port: p.Port, Ports: p.Ports.numbers(),
 	}
 }
 

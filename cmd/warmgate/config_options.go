@@ -113,8 +113,8 @@ func (c *Config) table() (*route.Table, error) {
 		if f, ok := rule.Action.(*route.Forward); ok {
 			c.bind(f)
 		}
-		if s, ok := rule.Action.(*route.Session); ok && c.Pools[s.Pool] != nil && s.Port == c.Pools[s.Pool].Port {
-			s.Port = 0
+		if s, ok := rule.Action.(*route.Session); ok && c.Pools[s.Pool] != nil {
+			c.Pools[s.Pool].resolvePorts(s)
 		}
 		rules = append(rules, rule)
 	}
@@ -222,7 +222,7 @@ func (p *PoolConfig) staticOptions() static.Options {
 		a := static.Address{Addr: address}
 		if host, _, err := net.SplitHostPort(address); err == nil && len(p.Ports) > 0 {
 			a.Ports = map[int]string{}
-			for _, port := range p.Ports {
+			for _, port := range p.Ports.numbers() {
 				a.Ports[port] = net.JoinHostPort(host, strconv.Itoa(port))
 			}
 		}

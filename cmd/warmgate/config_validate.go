@@ -285,6 +285,9 @@ func (c *Config) checkTargets(i int, a route.Action, m *mistakes) {
 	switch a := a.(type) {
 	case *route.Session:
 		c.checkPoolName(fmt.Sprintf("routes[%d].session", i), a.Pool, a.Port, m)
+		if p := c.Pools[a.Pool]; p != nil {
+			p.resolvePorts(a) // the rule table checks the paths
+		}
 		if a.Template != "" && !a.AllowGuessable {
 			m.add(fmt.Sprintf("routes[%d].session.template", i), "makes ids that can be guessed: say so with allow_guessable: true")
 		}
@@ -292,9 +295,7 @@ func (c *Config) checkTargets(i int, a route.Action, m *mistakes) {
 		c.checkForward(fmt.Sprintf("routes[%d].forward", i), c.Routes[i].Forward, m)
 		c.bind(a)
 	case *route.Static:
-		if u, err := url.Parse(a.Endpoint); a.Endpoint != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
-			m.add(fmt.Sprintf("routes[%d].static.endpoint", i), "%q is no URL such as http://localhost:9000", a.Endpoint)
-		}
+		m.url(fmt.Sprintf("routes[%d].static.endpoint", i), a.Endpoint)
 		if a.Dir != "" {
 			checkFolder(fmt.Sprintf("routes[%d].static.dir", i), a.Dir, m)
 		}
@@ -320,7 +321,7 @@ func (c *Config) checkPoolName(path, pool string, port int, m *mistakes) {
 		m.add(path+".pool", "there is no pool %q; pools: %s", pool, strings.Join(c.poolNames(), ", "))
 		return
 	}
-	if port != 0 && port != p.Port && !slices.Contains(p.Ports, port) {
+	if port != 0 && port != p.Port && !slices.Contains(p.Ports.numbers(), port) {
 		m.add(path+".port", "%d is none of the pool's ports", port)
 	}
 }

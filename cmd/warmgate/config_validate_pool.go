@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 
@@ -31,6 +30,7 @@ func (c *Config) checkPools(m *mistakes) {
 			m.oneOf(path+".driver", p.Driver, driverProcess, driverStatic, driverECSTask, driverECSService)
 		}
 		p.checkSections(path, m)
+		p.checkPorts(path, m)
 		for _, err := range joined(c.scalerPool(name, nil).Validate()) {
 			// The missing driver is on purpose; check has told of negative limits.
 			invalid, ok := errors.AsType[*session.InvalidError](err)
@@ -60,9 +60,6 @@ func (p *PoolConfig) checkSections(path string, m *mistakes) {
 // check checks what a driver and the scaler do not.
 func (p *PoolConfig) check(path string, m *mistakes) {
 	checkPort(path+".port", p.Port, m)
-	for i, port := range p.Ports {
-		checkPort(fmt.Sprintf("%s.ports[%d]", path, i), port, m)
-	}
 	for sessions, tasks := range p.Steps {
 		if tasks > p.MaxTasks {
 			m.add(path+".steps", "%d: %d is more than max_tasks (%d)", sessions, tasks, p.MaxTasks)

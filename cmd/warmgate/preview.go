@@ -10,7 +10,7 @@ import (
 
 // previewURL returns where a browser sees the session: by the first route for
 // sessions of its pool that has a URL for it. base is the public URL. "" if
-// there is none, for example because the id cannot stand in a path.
+// there is none, for example because the id cannot stand in a host name.
 func (c *Config) previewURL(base string, s *session.Session) string {
 	u, err := url.Parse(base)
 	if err != nil {
@@ -55,11 +55,11 @@ func (r *RouteConfig) preview(u url.URL, s *session.Session) string {
 			if !ok {
 				return ""
 			}
-			u.Path, named = path, true
+			u.Path, u.RawPath, named = path.Path, path.RawPath, true
 		case "host":
 			host, err := scaler.Expand(argument, value)
-			if err != nil {
-				return ""
+			if err != nil || url.PathEscape(host) != host || strings.ContainsAny(host, "@:") {
+				return "" // the id cannot stand in a host name
 			}
 			if port := u.Port(); port != "" {
 				host += ":" + port
@@ -77,15 +77,16 @@ func (r *RouteConfig) preview(u url.URL, s *session.Session) string {
 }
 
 // previewPath puts the value of the variable ("" for {id}) where the rule's path
-// has its first star. Routes refuse ids that need escaping there.
-func (r *RouteConfig) previewPath(variable string, value func(string) (string, bool)) (string, bool) {
+// has its first star, escaped where it must be.
+func (r *RouteConfig) previewPath(variable string, value func(string) (string, bool)) (*url.URL, bool) {
 	if variable == "" {
 		variable = "{id}"
 	}
 	segment, err := scaler.Expand(variable, value)
-	if err != nil || len(r.Path) == 0 || url.PathEscape(segment) != segment {
-		return "", false
+	if err != nil || len(r.Path) == 0 {
+		return nil, false
 	}
 	before, _, found := strings.Cut(r.Path[0], "*")
-	return before + segment + "/", found
+	path, err := url.ParseRequestURI(before + url.PathEscape(segment) + "/")
+	return path, found && err == nil
 }

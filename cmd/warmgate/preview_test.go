@@ -51,9 +51,9 @@ func TestPreviewURL(t *testing.T) {
 			"",
 		},
 		{
-			"id that no path holds", `[{ priority: 15, path: ["/session/*"], session: {} }]`, "http://x",
-			session.Session{ID: "acme#u#t"},
-			"",
+			"id that must be escaped", `[{ priority: 15, path: ["/session/*"], session: {} }]`, "http://x",
+			session.Session{ID: "acme#u@x:1#t"},
+			"http://x/session/acme%23u@x:1%23t/",
 		},
 		{
 			"no route", `[{ default: true, management: {} }]`, "http://x", session.Session{ID: "demo"}, "",

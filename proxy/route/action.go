@@ -39,8 +39,10 @@ func (h HostMode) check(field string, m *mistakes) {
 // Session forwards to the task of the session that the request names.
 type Session struct {
 	Pool string
-	// Port on the task; 0 is the pool's own.
-	Port int
+	// Port on the task; 0 is the pool's own. Then Ports may lead single paths to
+	// others: the longest pattern that matches.
+	Port  int
+	Ports []PathPort
 	// Prefix is strip unless set.
 	Prefix PrefixMode
 	// Host is upstream unless set.

@@ -15,6 +15,7 @@ func (r *Rule) compileAction(m *mistakes) {
 	r.Action.check(m)
 	if s, ok := r.Action.(*Session); ok {
 		r.identifier = newIdentifier(s, r.Conditions.Path, m)
+		r.compilePorts(s, m)
 	}
 }
 

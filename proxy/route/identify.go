@@ -158,9 +158,8 @@ func (s *source) find(req *Request, found *values, id *Identity) {
 	}
 }
 
-// findPath takes the segment behind the base of the first pattern that matches.
-// An escape in it is refused: no id needs one, and an encoded slash would make
-// two readers see two ids.
+// findPath takes the segment behind the base of the first pattern that matches,
+// decoded; see [decodeSegment].
 func (s *source) findPath(path string, found *values, id *Identity) {
 	for i := range s.paths {
 		p := &s.paths[i]
@@ -171,14 +170,45 @@ func (s *source) findPath(path string, found *values, id *Identity) {
 		if slash := strings.IndexByte(segment, '/'); slash >= 0 {
 			segment = segment[:slash]
 		}
-		if segment == "" || strings.ContainsAny(segment, `%\`) {
+		name, ok := decodeSegment(segment)
+		if !ok {
 			return
 		}
-		found.set(s.value, segment)
+		found.set(s.value, name)
 		end := len(p.base) + len(segment)
 		id.Prefix, id.Rest = path[:end], path[end:]
 		return
 	}
+}
+
+// escapedInIDs are the characters of session ids that encodeURIComponent escapes; "#"
+// cannot stand in a path otherwise.
+const escapedInIDs = "#@:"
+
+// decodeSegment decodes the segment of a path that names a session, once. Any
+// other escape than those that ids need is refused: an encoded slash would make
+// two readers see two ids, and so would an encoded percent sign.
+func decodeSegment(segment string) (id string, ok bool) {
+	if segment == "" || strings.IndexByte(segment, '\\') >= 0 {
+		return "", false
+	}
+	at := strings.IndexByte(segment, '%')
+	if at < 0 {
+		return segment, true
+	}
+	b := make([]byte, 0, len(segment))
+	for ; at >= 0; at = strings.IndexByte(segment, '%') {
+		if len(segment) < at+3 || !isHex(segment[at+1]) || !isHex(segment[at+2]) {
+			return "", false
+		}
+		c := unhex(segment[at+1])<<4 | unhex(segment[at+2])
+		if strings.IndexByte(escapedInIDs, c) < 0 {
+			return "", false
+		}
+		b = append(append(b, segment[:at]...), c)
+		segment = segment[at+3:]
+	}
+	return string(append(b, segment...)), true
 }
 
 func (d *identifier) complete(found *values) bool {

@@ -32,6 +32,7 @@ type Rule struct {
 	pathRewrite *replacer   // nil for none, as hostRewrite and headerEdits
 	hostRewrite *replacer
 	headerEdits *headerEdits
+	ports       []portGlob // of a *Session
 }
 
 // Conditions of a rule; all that are present must hold.
