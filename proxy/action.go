@@ -3,7 +3,6 @@ package proxy
 import (
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/webordinary/warmgate/proxy/problem"
 	"github.com/webordinary/warmgate/proxy/route"
@@ -35,17 +34,13 @@ func (x *exchange) serveFixed(action *route.FixedResponse) {
 	}
 }
 
-// managementBase is where the management API's own paths begin; a rule may put
-// anything before it.
-const managementBase = "/api/sessions"
-
 func (x *exchange) serveManagement() {
-	i := strings.Index(x.facts.Path, managementBase)
-	if x.h.management == nil || i < 0 {
+	path, ok := x.rule.ManagementPath(x.facts.Path)
+	if x.h.management == nil || !ok {
 		problem.WriteJSON(x.w, x.r, problem.New(http.StatusNotFound, "There is no such call."))
 		return
 	}
 	r := x.r.Clone(x.r.Context())
-	setEscapedPath(r.URL, x.facts.Path[i:])
+	setEscapedPath(r.URL, path)
 	x.h.management.ServeHTTP(x.w, r)
 }

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/webordinary/warmgate/proxy/route"
 	"github.com/webordinary/warmgate/session"
@@ -188,7 +187,7 @@ func (x *explainer) action(rule *route.Rule) ExplainedAction {
 	case *route.FixedResponse:
 		return ExplainedAction{Kind: "fixed_response", Status: action.StatusCode}
 	default:
-		return x.management()
+		return x.management(rule)
 	}
 }
 
@@ -277,12 +276,12 @@ func (x *explainer) redirect(action *route.Redirect) ExplainedAction {
 	return ExplainedAction{Kind: "redirect", Status: action.Status(), Location: location}
 }
 
-func (x *explainer) management() ExplainedAction {
-	i := strings.Index(x.facts.Path, managementBase)
-	if i < 0 {
-		return refusal(http.StatusNotFound, "the path has no "+managementBase+" for the management API")
+func (x *explainer) management(rule *route.Rule) ExplainedAction {
+	path, ok := rule.ManagementPath(x.facts.Path)
+	if !ok {
+		return refusal(http.StatusNotFound, "the path is none of the management API's")
 	}
-	return ExplainedAction{Kind: "management", Path: x.facts.Path[i:]}
+	return ExplainedAction{Kind: "management", Path: path}
 }
 
 // upstreamHost is the Host header that the upstream gets; empty for its own

@@ -22,7 +22,7 @@ func explainTable(t *testing.T) *route.Table {
 	office := path("/office/*")
 	office.SourceIPs = []string{"192.0.2.0/24"}
 	table, err := route.NewTable([]route.Rule{
-		{Priority: 4, Conditions: path("/hermes/api/*"), Action: &route.Management{}},
+		{Priority: 4, Conditions: path("/hermes/api/*"), Action: &route.Management{Base: "/hermes"}},
 		{Priority: 5, Conditions: path("/hermes/*"), Action: route.ForwardTo("http://a:1", "http://b:1")},
 		{Priority: 6, Conditions: path("/own/*"), Action: withSitesHost(route.ForwardTo("http://a:1"))},
 		{Priority: 7, Conditions: path("/split/*"), Action: &route.Forward{Groups: []route.ForwardGroup{
@@ -62,7 +62,7 @@ func TestExplainActions(t *testing.T) {
 		}},
 		{"management", "GET", "http://w/hermes/api/sessions/x/status", nil, ExplainedAction{Kind: "management", Path: "/api/sessions/x/status"}},
 		{"management without a call", "GET", "http://w/hermes/api/", nil, ExplainedAction{
-			Kind: "answer", Status: 404, Reason: "the path has no /api/sessions for the management API",
+			Kind: "answer", Status: 404, Reason: "the path is none of the management API's",
 		}},
 		{"session", "GET", "http://w/session/demo/x?y", nil, ExplainedAction{
 			Kind: "session", Pool: "edit", Path: "/x", Session: &ExplainedSession{

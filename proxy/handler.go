@@ -92,6 +92,7 @@ type Handler struct {
 	buffers    bufferPool
 	compressor compress.Compressor
 	exchanges  sync.Pool
+	tokens     *tokens
 	requestIDs *requestIDs
 	// viteWarning is given once; viteClient is reportViteClient, bound once.
 	viteWarning sync.Once
@@ -113,6 +114,7 @@ func New(o Options) (*Handler, error) {
 		budgets:    newBudgets(o.Budgets.withDefaults()),
 		transports: transports{options: o.Transport},
 		requestIDs: newRequestIDs(),
+		tokens:     newTokens(),
 		logger:     o.Logger,
 		errorLog:   slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
 	}
@@ -163,23 +165,28 @@ func (x *exchange) serve() {
 		return
 	}
 	rule, ok := routing.table.Match(&x.facts)
-	if (!ok || rule.Default) && x.followHint() {
+	if (!ok || rule.Default) && (x.followHint() || x.followToken()) {
 		return
 	}
 	if !ok {
 		x.fail(errNoRule)
 		return
 	}
+	x.take(rule)
+	x.act()
+}
+
+// take has the request go by the rule.
+func (x *exchange) take(rule *route.Rule) {
 	x.rule = rule
 	x.line.rule(rule)
-	x.counts = routing.counts[rule.Index()]
-	x.act(routing)
+	x.counts = x.routing.counts[rule.Index()]
+	x.reverse.Transport = x.routing.transports[rule.Index()]
 }
 
 // act does what the rule says.
-func (x *exchange) act(routing *routing) {
-	rule := x.rule
-	x.reverse.Transport = routing.transports[rule.Index()]
+func (x *exchange) act() {
+	rule, routing := x.rule, x.routing
 	x.editAnswers()
 	if !x.limitBody() {
 		return

@@ -12,6 +12,7 @@ import (
 
 // rewriteSessionRequest makes a request's header fit for the session's site.
 func (x *exchange) rewriteSessionRequest(h http.Header) {
+	x.askForToken(h)
 	if x.rewriter = x.newRewriter(); x.rewriter != nil {
 		x.rewriter.Request(h, x.r.Host)
 	}
@@ -38,6 +39,7 @@ func (x *exchange) newRewriter() *prefix.Rewriter {
 // rewriteSessionResponse makes an answer of the session's site fit for the shared
 // host.
 func (x *exchange) rewriteSessionResponse(res *http.Response) {
+	x.learnToken(res)
 	if x.rewriter == nil {
 		// Of what path mode does, this protects the other sessions of the host.
 		if x.identity.Prefix != "" {

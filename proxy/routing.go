@@ -20,6 +20,8 @@ type routing struct {
 	forwards []*forwarding
 	files    []*static.Handler
 	counts   []*ruleCounters
+	// hints: some rule routes by what a request's page, or socket's token, says.
+	hints bool
 	// transports lead to the rules' upstreams.
 	transports []http.RoundTripper
 	// unmatched counts what no rule has seen.
@@ -55,6 +57,8 @@ func (h *Handler) newRouting(t *route.Table) (*routing, error) {
 		r.counts[rule.Index()] = h.metrics.countersOf(rule.String())
 		r.transports[rule.Index()] = h.transports.within(rule.Limits.ResponseTimeout)
 		switch action := rule.Action.(type) {
+		case *route.Session:
+			r.hints = r.hints || action.UsesHint()
 		case *route.Forward:
 			for _, g := range action.Groups {
 				if g.Pool != "" {

@@ -14,15 +14,18 @@ import (
 // internalBase is the folder below a session's prefix that is Warmgate's own.
 const internalBase = "/.warmgate/"
 
-// serveSession identifies the session, looks it up, and forwards or takes the
-// cold path.
+// serveSession identifies the session and serves it.
 func (x *exchange) serveSession(action *route.Session) {
 	x.action = action
 	identity, ok := x.rule.Identify(&x.facts)
-	if !ok {
-		if !action.UsesHint() || !x.followHint() {
-			x.gone(session.ErrNotFound)
+	if !ok && action.UsesHint() {
+		if x.followHint() {
+			return
 		}
+		identity, ok = x.identifyByToken()
+	}
+	if !ok {
+		x.gone(session.ErrNotFound)
 		return
 	}
 	x.identity = identity
@@ -33,6 +36,11 @@ func (x *exchange) serveSession(action *route.Session) {
 		}
 		x.identity.Rest = "/"
 	}
+	x.serveIdentified()
+}
+
+// serveIdentified looks the session up, and forwards or takes the cold path.
+func (x *exchange) serveIdentified() {
 	if !x.rewriteTarget(x.sitePath()) {
 		return
 	}

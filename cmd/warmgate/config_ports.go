@@ -35,7 +35,7 @@ func (p *PortsConfig) UnmarshalYAML(n *yaml.Node) error {
 }
 
 // MarshalYAML implements yaml.Marshaler.
-func (p PortsConfig) MarshalYAML() (any, error) {
+func (p PortsConfig) MarshalYAML() (any, error) { //nolint:unparam // the interface wants it
 	if len(p.paths()) == 0 {
 		return p.numbers(), nil
 	}

@@ -35,7 +35,7 @@ type RouteConfig struct {
 	Static        *StaticAction        `yaml:"static,omitempty" doc:"Action: serve files."`
 	Redirect      *RedirectAction      `yaml:"redirect,omitempty" doc:"Action: send the client elsewhere. An empty key keeps the request's own part; #{protocol}, #{host}, #{port}, #{path} and #{query} stand for the request's parts."`
 	FixedResponse *FixedResponseAction `yaml:"fixed_response,omitempty" doc:"Action: answer with a fixed text."`
-	Management    *ManagementAction    `yaml:"management,omitempty" doc:"Action: the management API, with its token. It has no keys: management: {}"`
+	Management    *ManagementAction    `yaml:"management,omitempty" doc:"Action: the management API, with its token. Where nothing needs to be said: management: {}"`
 }
 
 // HeaderCondition is an entry of header.
@@ -99,7 +99,9 @@ type FixedResponseAction struct {
 }
 
 // ManagementAction is the action management.
-type ManagementAction struct{}
+type ManagementAction struct {
+	Base string `yaml:"base,omitempty" doc:"What stands before the API's own path /api/sessions, for example /hermes. Empty: what the rule's path has there."`
+}
 
 // compresses is whether answers of the rule are coded: those of dev servers are
 // plain text, megabytes of it for one page, while others code what they want coded.
@@ -180,7 +182,7 @@ func (r *RouteConfig) actions() []namedAction {
 		list = append(list, namedAction{"fixed_response", r.FixedResponse.action()})
 	}
 	if r.Management != nil {
-		list = append(list, namedAction{"management", &route.Management{}})
+		list = append(list, namedAction{"management", &route.Management{Base: r.Management.Base}})
 	}
 	return list
 }

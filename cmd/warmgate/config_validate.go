@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"maps"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
@@ -266,7 +267,7 @@ func (c *Config) checkRoutes(m *mistakes) {
 		rule, err := c.Routes[i].rule()
 		if err != nil {
 			m.add(fmt.Sprintf("routes[%d]", i), "%v", err)
-			rule.Action, noAction[i] = &route.Management{}, true
+			rule.Action, noAction[i] = &route.FixedResponse{StatusCode: http.StatusOK}, true
 		}
 		rules[i] = rule
 		c.checkTargets(i, rule.Action, m)

@@ -81,9 +81,6 @@ type FixedResponse struct {
 	Body        string
 }
 
-// Management hands the request to the management API.
-type Management struct{}
-
 var (
 	_ Action = (*Session)(nil)
 	_ Action = (*Forward)(nil)

@@ -13,9 +13,12 @@ func (r *Rule) compileAction(m *mistakes) {
 		return
 	}
 	r.Action.check(m)
-	if s, ok := r.Action.(*Session); ok {
-		r.identifier = newIdentifier(s, r.Conditions.Path, m)
-		r.compilePorts(s, m)
+	switch a := r.Action.(type) {
+	case *Session:
+		r.identifier = newIdentifier(a, r.Conditions.Path, m)
+		r.compilePorts(a, m)
+	case *Management:
+		r.compileManagement(a, m)
 	}
 }
 

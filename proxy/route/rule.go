@@ -33,6 +33,8 @@ type Rule struct {
 	hostRewrite *replacer
 	headerEdits *headerEdits
 	ports       []portGlob // of a *Session
+	// managementBase stands before the API's path, of a *Management.
+	managementBase string
 }
 
 // Conditions of a rule; all that are present must hold.

@@ -233,6 +233,9 @@ func TestNewTableReportsEveryMistake(t *testing.T) {
 			[]string{"limits.body_bytes: is negative", "limits.response_timeout: is negative", "limits.hold_timeout: belongs to", "limits.page_grace: belongs to"},
 		},
 		{"static", []Rule{action(&Static{CacheControl: "a\r\nb"})}, []string{"static: needs either", "static.cache_control"}},
+		{"management", []Rule{action(&Management{Base: "hermes/*/"}), {Priority: 2, Conditions: paths("/hermes/*"), Action: &Management{}}, {
+			Priority: 3, Conditions: paths("/a/api/sessions/*", "/b/api/sessions/*"), Action: &Management{},
+		}}, []string{`management.base: "hermes/*/" is no path`, `management.base: is needed: the path "/hermes/*"`, "the rule's paths have several"}},
 		{"static s3", []Rule{action(&Static{S3: "A/b"}), {Default: true, Action: &Static{Dir: "x", Prefix: "p/", Region: "r", Index: "../x", Fallback: "/x", ErrorDocument: "a//b"}}}, []string{
 			`static.s3: "A/b" is no name`, "static.prefix: belongs to s3", "static.region: belongs to s3", `static.index: "../x"`, `static.error_document: "a//b"`, `static.fallback: "/x"`,
 		}},
