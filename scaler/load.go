@@ -2,7 +2,6 @@ package scaler
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 )
 
@@ -11,12 +10,8 @@ import (
 // has {client}, ClientID are set.
 type CPUFunc func(ctx context.Context, group TaskSpec) (percent float64, ok bool, err error)
 
-// loadInterval is how often the CPU utilisation is read, more or less: replicas
-// should not do so at the same time.
-const (
-	loadInterval = time.Minute
-	loadJitter   = 6 * time.Second
-)
+// loadInterval is how often the CPU utilisation is read.
+const loadInterval = time.Minute
 
 // watchLoad reads the CPU utilisation of the pool's groups again and again until
 // ctx ends.
@@ -24,26 +19,22 @@ func (s *Scaler) watchLoad(ctx context.Context, p *pool) {
 	if p.CPU == nil || p.CPUAbove == 0 {
 		return
 	}
-	for {
-		select {
-		case <-time.After(loadInterval - loadJitter + rand.N(2*loadJitter)): //nolint:gosec // no secret
-		case <-ctx.Done():
-			return
-		}
+	jittered(ctx, loadInterval, func(ctx context.Context) {
 		for _, g := range s.loaded(p) {
 			s.readLoad(ctx, g)
 		}
-	}
+	})
 }
 
 // loaded returns the groups in which the load matters: some task serves some
-// session. What the others have asked for is forgotten.
+// session. What was asked for in the others is forgotten. One replica at a time
+// reads the load, as it is the one that would stop the tasks again.
 func (s *Scaler) loaded(p *pool) []*group {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var groups []*group
 	for _, g := range p.groups {
-		if len(g.sessions) > 0 && g.usable() > 0 {
+		if s.leads() && len(g.sessions) > 0 && g.usable() > 0 {
 			groups = append(groups, g)
 		} else {
 			g.load = 0
@@ -65,12 +56,12 @@ func (s *Scaler) readLoad(ctx context.Context, g *group) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	have := g.usable() + len(g.strangers())
-	load := g.pool.policy.load(percent, have, g.load)
+	load := g.pool.policy.load(percent, have)
 	if load > have && !g.steady(time.Now()) {
 		return
 	}
-	if load != g.load {
-		s.log.Info("the load asks for another number of tasks", "pool", g.pool.Name, "key", g.key, "cpu_percent", percent, "tasks", load)
+	if load > max(have, g.load) {
+		s.log.Info("load asks for another task", "pool", g.pool.Name, "key", g.key, "cpu_percent", percent, "tasks", load)
 	}
 	g.load = load
 }

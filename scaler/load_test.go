@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/webordinary/warmgate/scaler"
@@ -120,5 +121,49 @@ func TestLoadOfNobodyIsNone(t *testing.T) {
 		w.warm(l)
 		w.use(l, 30*time.Second)
 		w.expect(l, session.PhaseReady, session.Active, 3, 1) // what was asked for is forgotten
+	})
+}
+
+// leader is a lease that one replica holds, until it is given up.
+type leader struct{ held atomic.Bool }
+
+func (l *leader) Held() bool { return l.held.Load() }
+
+// TestOneReplicaReadsTheLoad: the next one takes over what the one before it has
+// begun.
+func TestOneReplicaReadsTheLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var meters [2]meter
+		var leads [2]leader
+		a := newWorld(t, func(set *settings) { metered(&meters[0])(set); set.polled, set.Lease = true, &leads[0] })
+		b := newWorld(t, func(set *settings) {
+			set.store, set.fake = a.store, a.fake
+			metered(&meters[1])(set)
+			set.polled, set.Lease = true, &leads[1]
+		})
+		a.begin()
+		b.begin()
+		leads[0].held.Store(true)
+		meters[0].load.Store(70)
+		meters[1].load.Store(70)
+		l := a.create("s1")
+		a.warm(l)
+		a.use(l, 5*time.Minute)
+		a.expect(l, session.PhaseReady, session.Active, 2, 2)
+		if n := meters[1].reads.Load(); n != 0 {
+			t.Errorf("the replica without the lease has read the load %d times", n)
+		}
+		leads[0].held.Store(false)
+		leads[1].held.Store(true)
+		reads := meters[0].reads.Load()
+		a.use(l, 15*time.Minute)
+		a.expect(l, session.PhaseReady, session.Active, 2, 2)
+		if n := meters[0].reads.Load() - reads; n != 0 || meters[1].reads.Load() == 0 {
+			t.Errorf("the load was read %d times without and %d times with the lease", n, meters[1].reads.Load())
+		}
+		a.fake.Outlive(true)
+		a.stop()
+		a.fake.Outlive(false)
+		b.stop()
 	})
 }

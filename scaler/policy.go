@@ -94,14 +94,13 @@ func (p policy) excess(d demand, have int, since, now time.Time) (tasks int, sur
 }
 
 // load returns how many tasks the CPU utilisation asks for, which is so many
-// percent on average of those that there are; before is what it asked for last.
-// Above the threshold it is one more than there are; below, no more than would
-// bring the rest to the threshold.
-func (p policy) load(percent float64, have, before int) int {
+// percent on average of those that there are. Above the threshold it is one more
+// than there are; below, as many as have the same work without going above it.
+func (p policy) load(percent float64, have int) int {
 	if percent > p.cpuAbove {
 		return have + 1
 	}
-	return min(before, int(math.Ceil(percent*float64(have)/p.cpuAbove)))
+	return int(math.Ceil(percent * float64(have) / p.cpuAbove))
 }
 
 // backoff returns how long to wait after so many failures in a row: 5 s,

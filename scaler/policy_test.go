@@ -87,28 +87,24 @@ func TestEstimate(t *testing.T) {
 func TestLoad(t *testing.T) {
 	p := policy{cpuAbove: 40}
 	for _, test := range []struct {
-		percent      float64
-		have, before int
-		want         int
+		percent    float64
+		have, want int
 	}{
-		{0, 1, 0, 0},
-		{39.9, 1, 0, 0},
-		{40, 1, 0, 0}, // above, not from
-		{40.1, 1, 0, 2},
-		{100, 1, 0, 2},  // one at a time
-		{100, 2, 2, 3},  // and another one
-		{39, 2, 2, 2},   // one alone would be at 78
-		{20.1, 2, 2, 2}, // or at 40.2
-		{20, 2, 2, 1},   // 40 is not above
-		{30, 3, 3, 3},   // two would be at 45
-		{26, 3, 3, 2},   // or at 39
-		{1, 3, 3, 1},    // all at once: what goes is what nobody uses
-		{30, 3, 0, 0},   // what the sessions have asked for is no load
-		{100, 3, 5, 4},  // some were not started, or are lost
-		{0, 3, 3, 0},
+		{0, 1, 0},
+		{1, 1, 1},
+		{40, 1, 1}, // above, not from
+		{40.1, 1, 2},
+		{100, 1, 2}, // one at a time
+		{100, 2, 3},
+		{39, 2, 2},   // one alone would be at 78
+		{20.1, 2, 2}, // or at 40.2
+		{20, 2, 1},   // 40 is not above
+		{30, 3, 3},   // two would be at 45
+		{26, 3, 2},   // or at 39
+		{1, 3, 1},    // all at once: what goes is what nobody uses
 	} {
-		if got := p.load(test.percent, test.have, test.before); got != test.want {
-			t.Errorf("load(%v %%, %d tasks, %d before) = %d, want %d", test.percent, test.have, test.before, got, test.want)
+		if got := p.load(test.percent, test.have); got != test.want {
+			t.Errorf("load(%v %%, %d tasks) = %d, want %d", test.percent, test.have, got, test.want)
 		}
 	}
 	for _, test := range []struct {

@@ -13,15 +13,15 @@ import (
 	"github.com/webordinary/warmgate/session"
 )
 
-// inOfficeHours gives every group of the pool with the key one task on Saturdays
-// and Sundays from 9 to 17: bubbles begin on a Saturday.
-func inOfficeHours(key string, clients ...session.ClientID) func(*settings) {
+// inTheHours gives every group of the pool with the key one task on Saturdays
+// and Sundays from 1 to 3: bubbles begin at midnight on a Saturday.
+func inTheHours(key string, clients ...session.ClientID) func(*settings) {
 	return func(set *settings) {
 		set.pool.Key, set.pool.Clients = key, map[session.ClientID]scaler.Limits{}
 		for _, client := range clients {
 			set.pool.Clients[client] = scaler.Limits{}
 		}
-		set.pool.Warm = []scaler.Warm{{Days: "sat,sun", Hours: "9-17", TimeZone: "UTC", Tasks: 1}}
+		set.pool.Warm = []scaler.Warm{{Days: "sat,sun", Hours: "1-3", TimeZone: "UTC", Tasks: 1}}
 		script(drivertest.Script{ListensAfter: 20 * time.Second})(set)
 	}
 }
@@ -48,11 +48,11 @@ func (w *world) expectKeys(when string, want ...string) {
 }
 
 func TestWarmTaskIsThereBeforeAnybodyComes(t *testing.T) {
-	inBubble(t, inOfficeHours("edit"), func(t *testing.T, w *world) {
-		sleepUntil(8.99)
-		w.expectKeys("before 9")
-		sleepUntil(9.02)
-		w.expectKeys("at 9", "edit")
+	inBubble(t, inTheHours("edit"), func(t *testing.T, w *world) {
+		sleepUntil(0.99)
+		w.expectKeys("before 1")
+		sleepUntil(1.02)
+		w.expectKeys("at 1", "edit")
 
 		l := w.create("s1")
 		came := time.Now()
@@ -60,26 +60,26 @@ func TestWarmTaskIsThereBeforeAnybodyComes(t *testing.T) {
 		if waited := time.Since(came); waited > time.Second {
 			t.Errorf("the first visitor waited %v", waited)
 		}
-		sleepUntil(9.2)
+		sleepUntil(1.2)
 		w.expect(l, session.PhaseAsleep, session.Inactive, 1, 1) // nobody is left, the task stays
 
-		sleepUntil(16.9)
+		sleepUntil(2.9)
 		late := w.create("s2")
 		w.warm(late)
-		sleepUntil(17.01)
+		sleepUntil(3.01)
 		w.expect(late, session.PhaseAsleep, session.Inactive, 1, 1) // the policy's cooldown
-		sleepUntil(17.1)
-		w.expectKeys("in the evening")
+		sleepUntil(3.1)
+		w.expectKeys("after 3")
 
-		evening := w.create("s3")
-		w.warm(evening)
-		w.expect(evening, session.PhaseReady, session.Active, 2, 1)
+		later := w.create("s3")
+		w.warm(later)
+		w.expect(later, session.PhaseReady, session.Active, 2, 1)
 	})
 }
 
 func TestWarmTasksOfClients(t *testing.T) {
-	inBubble(t, inOfficeHours("{client}", "bolt", "cobalt"), func(t *testing.T, w *world) {
-		sleepUntil(9.1)
+	inBubble(t, inTheHours("{client}", "bolt", "cobalt"), func(t *testing.T, w *world) {
+		sleepUntil(1.1)
 		w.expectKeys("of the clients known by name", "bolt", "cobalt")
 		for _, spec := range w.fake.Started() {
 			if string(spec.ClientID) != spec.Key || spec.SessionID != "" || spec.Base != "/" {
@@ -87,22 +87,20 @@ func TestWarmTasksOfClients(t *testing.T) {
 			}
 		}
 		w.warm(w.create("s1")) // of acme
-		sleepUntil(12)
+		sleepUntil(2)
 		w.expectKeys("after another has come", "acme", "bolt", "cobalt")
-		sleepUntil(17.1)
-		w.expectKeys("in the evening")
-		sleepUntil(24 + 9.1)
-		w.expectKeys("the next day", "bolt", "cobalt")
+		sleepUntil(3.1)
+		w.expectKeys("after 3")
 	})
 }
 
 func TestWarmTasksAreNoMoreThanTheCeiling(t *testing.T) {
 	few := func(set *settings) {
-		inOfficeHours("{client}", "bolt", "cobalt", "dynamo")(set)
+		inTheHours("{client}", "bolt", "cobalt", "dynamo")(set)
 		set.pool.Maximum = 2
 	}
 	inBubble(t, few, func(t *testing.T, w *world) {
-		sleepUntil(9.1)
+		sleepUntil(1.1)
 		if n := len(w.fake.Alive()); n != 2 {
 			t.Errorf("%d warm tasks, want 2", n)
 		}
@@ -112,8 +110,8 @@ func TestWarmTasksAreNoMoreThanTheCeiling(t *testing.T) {
 }
 
 func TestLostWarmTaskIsReplaced(t *testing.T) {
-	inBubble(t, inOfficeHours("edit"), func(t *testing.T, w *world) {
-		sleepUntil(10)
+	inBubble(t, inTheHours("edit"), func(t *testing.T, w *world) {
+		sleepUntil(2)
 		w.fake.Kill("fake-0", "out of memory")
 		time.Sleep(2 * time.Second)
 		w.expectKeys("after the loss", "edit")
@@ -125,11 +123,11 @@ func TestLostWarmTaskIsReplaced(t *testing.T) {
 
 func TestWarmTaskThatDoesNotLastIsNotStartedAllTheTime(t *testing.T) {
 	broken := func(set *settings) {
-		inOfficeHours("edit")(set)
+		inTheHours("edit")(set)
 		script(drivertest.Script{DiesAfter: 10 * time.Second, Cause: "exit 1"})(set)
 	}
 	inBubble(t, broken, func(t *testing.T, w *world) {
-		sleepUntil(10)
+		sleepUntil(2)
 		// 5 s, 10 s, ... 5 min apart, and 10 s of life each.
 		if n := len(w.fake.Started()); n < 12 || n > 18 {
 			t.Errorf("%d tasks were started in an hour, want 12 to 18", n)
@@ -139,22 +137,22 @@ func TestWarmTaskThatDoesNotLastIsNotStartedAllTheTime(t *testing.T) {
 
 func TestReplicasStartOneWarmTask(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		warm := inOfficeHours("edit")
+		warm := inTheHours("edit")
 		a := newWorld(t, func(set *settings) { warm(set); set.polled = true })
 		b := newWorld(t, func(set *settings) { warm(set); set.store, set.fake, set.polled = a.store, a.fake, true })
 		a.begin()
 		time.Sleep(300 * time.Millisecond) // their sweeps come at other times
 		b.begin()
-		sleepUntil(9.5)
+		sleepUntil(1.5)
 		a.expectKeys("of two replicas", "edit")
 		a.fake.Kill("fake-0", "out of memory")
-		sleepUntil(12)
+		sleepUntil(2)
 		a.expectKeys("after a loss", "edit")
 		if n := len(a.fake.Started()); n != 2 {
 			t.Errorf("%d tasks were started, want 2", n)
 		}
-		sleepUntil(17.5)
-		a.expectKeys("in the evening")
+		sleepUntil(3.5)
+		a.expectKeys("after 3")
 		a.stop()
 		b.stop()
 	})
