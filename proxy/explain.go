@@ -163,6 +163,8 @@ type explainer struct {
 	request *http.Request
 	facts   route.Request
 	origin  origin
+	// path and host as of an exchange, once rewritten.
+	path, host string
 }
 
 // action follows [exchange.serve]; rule is nil if none takes the request.
@@ -175,9 +177,15 @@ func (x *explainer) action(rule *route.Rule) ExplainedAction {
 	if rule == nil {
 		return refusal(http.StatusNotFound, "no rule takes it")
 	}
-	switch action := rule.Action.(type) {
-	case *route.Session:
+	if action, ok := rule.Action.(*route.Session); ok {
 		return x.session(rule, action)
+	}
+	if refused, ok := x.rewrite(rule, x.facts.Path); !ok {
+		return refused
+	}
+	x.facts.Path = x.path
+	x.facts.Host = cmp.Or(x.host, x.facts.Host)
+	switch action := rule.Action.(type) {
 	case *route.Forward:
 		return x.forward(action)
 	case *route.Static:
@@ -188,6 +196,22 @@ func (x *explainer) action(rule *route.Rule) ExplainedAction {
 		return ExplainedAction{Kind: "fixed_response", Status: action.StatusCode}
 	default:
 		return x.management(rule)
+	}
+}
+
+// rewrite sets path and host as [exchange.rewriteTarget] does; false if the request
+// is refused instead.
+func (x *explainer) rewrite(rule *route.Rule, path string) (refused ExplainedAction, ok bool) {
+	var pathErr, hostErr error
+	x.path, pathErr = rule.RewritePath(path)
+	x.host, hostErr = rule.RewriteHost(x.request.Host)
+	switch err := errors.Join(pathErr, hostErr); {
+	case err == nil:
+		return ExplainedAction{}, true
+	case errors.Is(err, route.ErrPathDotSegment):
+		return refusal(http.StatusBadRequest, err.Error()), false
+	default:
+		return refusal(http.StatusInternalServerError, err.Error()), false
 	}
 }
 
@@ -250,14 +274,17 @@ func (x *explainer) session(rule *route.Rule, action *route.Session) ExplainedAc
 		e.Reason = "the path ends with the session's id: relative links would miss their prefix"
 		return e
 	}
+	path := x.facts.Path
+	if action.Prefix != route.PrefixKeep {
+		path = cmp.Or(id.Rest, "/")
+	}
+	if refused, ok := x.rewrite(rule, path); !ok {
+		return refused
+	}
 	if _, err := session.ParseID(id.ID); err != nil {
 		return x.nobody(e, fmt.Sprintf("%q is no session id", id.ID))
 	}
-	e.Path = x.facts.Path
-	if action.Prefix != route.PrefixKeep {
-		e.Path = cmp.Or(id.Rest, "/")
-	}
-	e.Host = x.upstreamHost(action.Host == route.HostPreserve)
+	e.Path, e.Host = x.path, x.upstreamHost(action.Host == route.HostPreserve)
 	return e
 }
 
@@ -287,6 +314,9 @@ func (x *explainer) management(rule *route.Rule) ExplainedAction {
 // upstreamHost is the Host header that the upstream gets; empty for its own
 // address.
 func (x *explainer) upstreamHost(preserve bool) string {
+	if x.host != "" {
+		return x.host
+	}
 	if preserve {
 		return x.request.Host
 	}

@@ -35,7 +35,17 @@ func explainTable(t *testing.T) *route.Table {
 		{Priority: 15, Conditions: path("/session/*"), Action: &route.Session{Pool: "edit"}},
 		{Priority: 20, Conditions: path("/files/*"), Action: &route.Static{Dir: "site"}},
 		{Priority: 21, Conditions: path("/secure/*"), Action: &route.Redirect{Protocol: "HTTPS", Port: "443", StatusCode: 301}},
-		{Priority: 22, Conditions: office, Action: &route.FixedResponse{StatusCode: 204}},
+		{
+			Priority: 23, Conditions: path("/moved/*"), Action: route.ForwardTo("http://a:1"),
+			Rewrite: route.Rewrite{Path: route.Replacement{Regex: "^/moved", Replace: "/to"}, Host: route.Replacement{Regex: "^w$", Replace: "v"}},
+		},
+		{
+			Priority: 24, Conditions: path("/edit/*"), Action: &route.Session{Pool: "edit"},
+			Rewrite: route.Rewrite{Path: route.Replacement{Regex: "^/x", Replace: "/y"}},
+		},
+		{Priority: 25, Conditions: path("/dots/*"), Action: route.ForwardTo("http://a:1"), Rewrite: route.Rewrite{Path: route.Replacement{Regex: "/x", Replace: "/."}}},
+		{Priority: 26, Conditions: path("/bad/*"), Action: route.ForwardTo("http://a:1"), Rewrite: route.Rewrite{Path: route.Replacement{Regex: "^/", Replace: ""}}},
+		{Priority: 30, Conditions: office, Action: &route.FixedResponse{StatusCode: 204}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -99,6 +109,14 @@ func TestExplainActions(t *testing.T) {
 			Kind: "answer", Status: 307, Location: "/session/demo/logo.png", Reason: "the Referer is a page of session demo (rule 15)", Session: page,
 		}},
 		{"no rule", "GET", "http://w/none", nil, ExplainedAction{Kind: "answer", Status: 404, Reason: "no rule takes it"}},
+		{"rewritten", "GET", "http://w:8080/moved/a", nil, ExplainedAction{Kind: "forward", Upstreams: []string{"http://a:1"}, Path: "/to/a", Host: "v:8080"}},
+		{"rewritten behind the prefix", "GET", "http://w/edit/demo/x", nil, ExplainedAction{
+			Kind: "session", Pool: "edit", Path: "/y", Session: &ExplainedSession{
+				ID: "demo", Prefix: "/edit/demo", Sources: []ExplainedSource{{"path", map[string]string{"id": "demo"}}},
+			},
+		}},
+		{"rewritten to dots", "GET", "http://w/dots/x/x", nil, ExplainedAction{Kind: "answer", Status: 400, Reason: "the path holds a . or .. segment"}},
+		{"rewritten to no path", "GET", "http://w/bad/x", nil, ExplainedAction{Kind: "answer", Status: 500, Reason: "the rewritten path is no path"}},
 		{"dots", "GET", "http://w/hermes/%2e%2e/x", nil, ExplainedAction{Kind: "answer", Status: 400, Reason: "the path holds a . or .. segment"}},
 		{"trace", "TRACE", "http://w/", nil, ExplainedAction{Kind: "answer", Status: 405, Reason: "TRACE is not served"}},
 	}
@@ -120,7 +138,7 @@ func TestExplainBelievesTrustedProxies(t *testing.T) {
 	table := explainTable(t)
 	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 	for _, tt := range []struct{ peer, source, scheme, rule string }{
-		{"10.0.0.1:1", "192.0.2.9", "https", "22"},
+		{"10.0.0.1:1", "192.0.2.9", "https", "30"},
 		{"203.0.113.1:1", "203.0.113.1", "http", ""},
 	} {
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "http://w/office/", nil)

@@ -119,8 +119,10 @@ func printAction(w io.Writer, e *proxy.Explanation) {
 	t.fact("files", a.Files)
 	t.fact("path", a.Path)
 	switch {
-	case a.Host != "":
+	case a.Host == e.Host:
 		t.fact("host", a.Host+" (the client's)")
+	case a.Host != "":
+		t.fact("host", a.Host+" (rewritten)")
 	case a.Kind == "session" || a.Kind == "forward":
 		t.fact("host", "the upstream's own address")
 	}
