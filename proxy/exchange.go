@@ -157,10 +157,8 @@ func setEscapedPath(u *url.URL, escaped string) {
 	if err != nil {
 		path = escaped
 	}
+	// Without RawPath net/url would encode more than there is, such as "!".
 	u.Path, u.RawPath = path, escaped
-	if path == escaped {
-		u.RawPath = ""
-	}
 }
 
 // modifyResponse sees the upstream's answer before the client does.

@@ -114,6 +114,7 @@ func FuzzChain(f *testing.F) {
 		"GET /session/a HTTP/1.1\r\nHost: w",
 		"GET /hint/x HTTP/1.1\r\nHost: w\r\nX-Session-ID: b",
 		"GET /hint/x HTTP/1.1\r\nHost: w\r\nReferer: http://w/session/a/",
+		"GET /session/a/@fs/x!$&'()*+,;=:@-._~ HTTP/1.1\r\nHost: w", // RFC 3986 3.3, pchar
 		"GET /moved/a%2Fb//c HTTP/1.1\r\nHost: a.example.com:8080",
 	} {
 		f.Add(head, "5\r\nhello\r\n0\r\n\r\n")
