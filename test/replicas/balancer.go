@@ -5,6 +5,8 @@ package replicas
 import (
 	"context"
 	"errors"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -43,6 +45,7 @@ func NewBalancer(replicas ...*Replica) *Balancer {
 		// A connection for each request: who dials is whose turn it is.
 		Transport:     &http.Transport{DisableKeepAlives: true, DisableCompression: true, DialContext: b.dial},
 		FlushInterval: -1,
+		ErrorLog:      log.New(io.Discard, "", 0), // clients leave, replicas die: their answers tell
 	}
 	return b
 }

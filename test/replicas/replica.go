@@ -82,6 +82,16 @@ func (r *Replica) Start(ctx context.Context) error {
 // Exited is closed when the process has ended.
 func (r *Replica) Exited() <-chan struct{} { return r.exited }
 
+// Running reports whether the process has been started and has not ended.
+func (r *Replica) Running() bool {
+	select {
+	case <-r.exited:
+		return false
+	default:
+		return r.cmd != nil
+	}
+}
+
 // Signal sends a signal to the process.
 func (r *Replica) Signal(s os.Signal) error { return r.cmd.Process.Signal(s) }
 
