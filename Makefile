@@ -12,7 +12,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-aws build test test-go test-browser test-browser-newest check lint vulnerabilities bench fuzz fmt clean dynamodb-local moto
+.PHONY: help run run-aws build test test-go test-replicas test-browser test-browser-newest check lint vulnerabilities bench fuzz fmt clean dynamodb-local moto
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,12 +35,16 @@ run-aws: build dynamodb-local ## Start the demo as on AWS: DynamoDB Local, a fak
 build: ## Build bin/warmgate
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/warmgate ./cmd/warmgate
 
-test: test-go test-browser ## Run all tests
+test: test-go test-replicas test-browser ## Run all tests
 
 test-go: ## Run the Go tests with the race detector
 	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(MAKE) --no-print-directory --silent dynamodb-local; fi
 	@if python3 -c 'import ensurepip, sys, venv; assert sys.version_info >= (3, 11)' 2>/dev/null; then $(MAKE) --no-print-directory --silent moto; fi
 	$(GO) test -race -shuffle=on ./...
+
+test-replicas: build ## Let real replicas meet, die, pause and lose their table (needs DynamoDB Local, Linux)
+	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(MAKE) --no-print-directory --silent dynamodb-local; fi
+	$(GO) test -race -count=1 -timeout=15m -tags=e2e -v ./test/replicas
 
 test-browser: build ## Run the end-to-end tests in a real browser
 	@if test/e2e/tools-check; then \

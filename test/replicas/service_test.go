@@ -5,7 +5,6 @@ package replicas_test
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +17,7 @@ pools:
   sites:
     key: "{client}"
     driver: ecs-service
+    max_tasks: 1000
     steps: { 1: 1, 2: 2 }
     cooldown: 1s
     ecs:
@@ -29,10 +29,11 @@ routes:
   - { priority: 10, path: ["/session/*"], session: { pool: sites, allow_guessable: true } }
 `
 
-// TestScaleInAfterScaleOut lets a session of each client fall asleep, which makes one of its two tasks superfluous, and
-// has another wake around that moment on the other replica: the stale scale-in takes no task from those who use it, and
+// TestScaleInAfterScaleOut lets a session of each client fall asleep on one replica, which makes one of the client's two
+// tasks superfluous, and has another wake around that moment on the other replica; a third is in use on both: the stale scale-in takes no task from those who use it, and
 // in the end there are as many as are wanted.
 func TestScaleInAfterScaleOut(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, clocks(time.Second)+services)
 	clients := make([]string, rounds)
 	for i := range clients {
@@ -45,44 +46,33 @@ func TestScaleInAfterScaleOut(t *testing.T) {
 		}
 	}
 	each(t, clients, func(i int, client string) error {
-		err := errors.Join(s.use(t, i, client+"busy"), s.use(t, i+1, client+"brief"))
-		if err != nil {
-			return err
+		desired := func(n int) error {
+			return until(fmt.Sprintf("%d tasks of %s to be desired", n, client), func() bool { return s.ECS.Desired("edit-"+client) == n })
 		}
-		done := make(chan struct{})
-		var visitor sync.WaitGroup
-		var visited error
-		visitor.Go(func() { visited = s.stay(t, i, client+"busy", done) })
-		// The brief one's sleep, the cooldown, and a round of looking at the service: the scale-in is somewhere in there.
-		if err = until(client+"brief to fall asleep", func() bool { return s.is(t.Context(), i, client+"brief", "inactive") }); err == nil {
-			<-time.After((nap + 3*time.Second) * time.Duration(i) / rounds)
-			late := make(chan struct{})
-			time.AfterFunc(nap, func() { close(late) })
-			err = s.stay(t, i+1, client+"late", late)
-		}
-		if n := s.ECS.Desired("edit-" + client); n != 2 {
-			err = errors.Join(err, fmt.Errorf("%d tasks of %s are desired, want 2", n, client))
-		}
-		close(done)
-		visitor.Wait()
-		return errors.Join(err, visited)
+		busy := [2]func() error{s.visitor(t, 0, client+"busy"), s.visitor(t, 1, client+"busy")}
+		brief := s.visitor(t, i, client+"brief")
+		err := errors.Join(desired(2), brief(),
+			until(client+"brief to fall asleep", func() bool { return s.is(t.Context(), i, client+"brief", "inactive") }))
+		// The second step of its sleep, the cooldown, and a look at the service: the scale-in is somewhere in there.
+		<-time.After((nap + 3*time.Second) * time.Duration(i) / rounds)
+		late := s.visitor(t, i+1, client+"late")
+		<-time.After(nap)
+		return errors.Join(err, desired(2), late(), busy[0](), busy[1]())
 	})
 	eventually(t, "all services to have no tasks", func() bool { return len(s.ECS.Running()) == 0 })
 }
 
-// use asks once for a page of a session that may share its task with others.
-func (s *stage) use(t *testing.T, replica int, id string) error {
-	r, err := get(t.Context(), s.direct(replica, id))
-	if err == nil && r.status != 200 {
-		err = fmt.Errorf("%s = %d on replica %d", id, r.status, replica)
-	}
-	return err
+// visitor asks for a session's pages on one replica until it is told to leave; then it returns what went wrong.
+func (s *stage) visitor(t *testing.T, replica int, id string) (leave func() error) {
+	left, result := make(chan struct{}), make(chan error, 1)
+	go func() { result <- s.stay(t, replica, id, left) }()
+	return func() error { close(left); return <-result }
 }
 
-// stay asks for a session's pages until done is closed, on one replica.
+// stay asks for a session's pages until done is closed. The session may share its task with others.
 func (s *stage) stay(t *testing.T, replica int, id string, done <-chan struct{}) error {
 	for tick := time.Tick(200 * time.Millisecond); ; <-tick {
-		if err := s.use(t, replica, id); err != nil {
+		if err := served(t.Context(), s.direct(replica, id), ""); err != nil {
 			return err
 		}
 		select {
