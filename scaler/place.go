@@ -24,7 +24,8 @@ func (s *Scaler) begin(e *tracked, rec session.Session, free func()) {
 }
 
 // place assigns the best task of its group to the session, a new one if there is
-// none (its place was reserved), and starts the further ones that the policy wants. s.mu is held.
+// none (its place was reserved), and starts the further ones that the policy
+// wants. s.mu is held.
 func (s *Scaler) place(e *tracked) *task {
 	g := e.pool.group(e.pool.spec(&e.rec, 0))
 	t := g.choose()

@@ -3,7 +3,9 @@ package scaler
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -129,7 +131,8 @@ func (p Pool) Validate() error {
 	if p.PerClient.Tasks < 0 || p.PerClient.Sessions < 0 {
 		invalid("per_client", "has a negative limit")
 	}
-	for client, limits := range p.Clients {
+	for _, client := range slices.Sorted(maps.Keys(p.Clients)) {
+		limits := p.Clients[client]
 		if _, err := session.ParseClientID(string(client)); err != nil {
 			invalid("clients", "has %q, which is no client's id", client)
 		}
