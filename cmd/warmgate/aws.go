@@ -8,20 +8,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go/middleware"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
-// awsEnvironment is what all clients of AWS have in common.
-type awsEnvironment struct{ calls awsCalls }
-
-func newAWSEnvironment() *awsEnvironment { return &awsEnvironment{calls: newAWSCalls()} }
-
-// config returns the region and the credentials of the AWS environment (variables,
+// aws returns the region and the credentials of the AWS environment (variables,
 // shared files, the task's role); region, if not empty, takes the place of its own.
 // Section is the part of the configuration, for errors. Nothing is sent:
 // credentials are asked for with the first call. The calls of clients made with it
 // are counted.
-func (e *awsEnvironment) config(ctx context.Context, section, region string) (aws.Config, error) {
+func (o *outside) aws(ctx context.Context, section, region string) (aws.Config, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(region))
 	switch {
 	case err != nil:
@@ -29,11 +23,11 @@ func (e *awsEnvironment) config(ctx context.Context, section, region string) (aw
 	case cfg.Region == "":
 		return aws.Config{}, fmt.Errorf("%s.region: there is none: set it, or AWS_REGION", section)
 	}
+	if o.awsClient != nil {
+		cfg.HTTPClient = o.awsClient
+	}
 	cfg.APIOptions = append(cfg.APIOptions, func(s *middleware.Stack) error {
-		return s.Finalize.Insert(e.calls, (&retry.Attempt{}).ID(), middleware.After) // once for each attempt
+		return s.Finalize.Insert(o.calls, (&retry.Attempt{}).ID(), middleware.After) // once for each attempt
 	})
 	return cfg, nil
 }
-
-// register publishes how many calls were made.
-func (e *awsEnvironment) register(reg prometheus.Registerer) { reg.MustRegister(e.calls.total) }

@@ -8,8 +8,8 @@ import (
 )
 
 // bucketOptions returns where the objects of the action come from. Nothing is sent.
-func (e *awsEnvironment) bucketOptions(a *route.Static) (static.BucketOptions, error) {
-	cfg, err := e.config(context.Background(), "static", a.Region)
+func (o *outside) bucketOptions(a *route.Static) (static.BucketOptions, error) {
+	cfg, err := o.aws(context.Background(), "static", a.Region)
 	if err != nil {
 		return static.BucketOptions{}, err
 	}

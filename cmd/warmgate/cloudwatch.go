@@ -12,8 +12,8 @@ import (
 
 // cloudWatchClient makes a client for the region, at the endpoint of the section
 // cloudwatch.
-func (c *Config) cloudWatchClient(env *awsEnvironment, region string) (*cloudwatch.Client, error) {
-	cfg, err := env.config(context.Background(), "cloudwatch", region)
+func (c *Config) cloudWatchClient(out *outside, region string) (*cloudwatch.Client, error) {
+	cfg, err := out.aws(context.Background(), "cloudwatch", region)
 	if err != nil {
 		return nil, err
 	}
@@ -26,12 +26,12 @@ func (c *Config) cloudWatchClient(env *awsEnvironment, region string) (*cloudwat
 // cloudWatch makes the publisher of metrics, nil if there is to be none. lead
 // reports whether this replica is the one that publishes.
 func (c *Config) cloudWatch(
-	env *awsEnvironment, sessions cloudwatch.Sessions, metrics *prometheus.Registry, lead func() bool, logger *slog.Logger,
+	out *outside, sessions cloudwatch.Sessions, metrics *prometheus.Registry, lead func() bool, logger *slog.Logger,
 ) (*cloudwatch.Publisher, error) {
 	if !c.CloudWatch.Enabled {
 		return nil, nil
 	}
-	client, err := c.cloudWatchClient(env, c.CloudWatch.Region)
+	client, err := c.cloudWatchClient(out, c.CloudWatch.Region)
 	if err != nil {
 		return nil, err
 	}

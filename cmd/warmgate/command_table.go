@@ -59,7 +59,7 @@ UpdateTimeToLive and UpdateContinuousBackups.`,
 
 // createTables makes the tables and says what became of each step.
 func (a *app) createTables(ctx context.Context, s *StoreConfig, plans []dynamo.Plan) error {
-	cfg, err := newAWSEnvironment().config(ctx, "store", s.Region)
+	cfg, err := newOutside().aws(ctx, "store", s.Region)
 	if err != nil {
 		return err
 	}

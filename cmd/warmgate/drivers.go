@@ -15,8 +15,8 @@ import (
 )
 
 // scalerPools makes the pools, each with a driver of its own.
-func (c *Config) scalerPools(env *awsEnvironment, records session.Records, logger *slog.Logger) ([]scaler.Pool, error) {
-	d := drivers{config: c, env: env, records: records, logger: logger, clients: make(map[ecsEndpoint]*ecs.Client)}
+func (c *Config) scalerPools(out *outside, records session.Records, logger *slog.Logger) ([]scaler.Pool, error) {
+	d := drivers{config: c, out: out, records: records, logger: logger, clients: make(map[ecsEndpoint]*ecs.Client)}
 	var list []scaler.Pool
 	for _, name := range c.poolNames() {
 		driver, err := d.driver(name)
@@ -37,7 +37,7 @@ func (c *Config) scalerPools(env *awsEnvironment, records session.Records, logge
 // drivers makes the drivers of the pools.
 type drivers struct {
 	config  *Config
-	env     *awsEnvironment
+	out     *outside
 	records session.Records
 	logger  *slog.Logger
 	// clients are shared by the pools of one account: so is AWS's rate of launches.
@@ -78,7 +78,7 @@ func (d *drivers) ecs(name string, logger *slog.Logger) (scaler.Driver, error) {
 // cpu reads the CPU utilisation of the pool's services from CloudWatch.
 func (d *drivers) cpu(name string) (scaler.CPUFunc, error) {
 	p := d.config.Pools[name]
-	client, err := d.config.cloudWatchClient(d.env, cmp.Or(p.ECS.Region, d.config.CloudWatch.Region))
+	client, err := d.config.cloudWatchClient(d.out, cmp.Or(p.ECS.Region, d.config.CloudWatch.Region))
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (d *drivers) client(at ecsEndpoint) (*ecs.Client, error) {
 	if c := d.clients[at]; c != nil {
 		return c, nil
 	}
-	cfg, err := d.env.config(context.Background(), "ecs", at.region)
+	cfg, err := d.out.aws(context.Background(), "ecs", at.region)
 	if err != nil {
 		return nil, err
 	}

@@ -141,7 +141,7 @@ func TestCPUOfServices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pools, err := c.scalerPools(newAWSEnvironment(), storetest.NewMemory(), slog.New(slog.DiscardHandler))
+	pools, err := c.scalerPools(newOutside(), storetest.NewMemory(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func TestMetricsReferenceIsFresh(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	p, err := wire(c, newAWSEnvironment(), store, testToken, io.Discard, slog.New(slog.DiscardHandler))
+	p, err := wire(c, newOutside(), store, testToken, io.Discard, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

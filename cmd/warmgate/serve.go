@@ -68,12 +68,12 @@ func serve(ctx context.Context, load loadFunc, stdout, stderr io.Writer) error {
 	if made {
 		logger.Info("made the token of the management API", "file", c.Admin.TokenFile)
 	}
-	env := newAWSEnvironment()
-	store, err := openStore(ctx, c, env, logger)
+	out := newOutside()
+	store, err := openStore(ctx, c, out, logger)
 	if err != nil {
 		return err
 	}
-	p, err := wire(c, env, store, token, stdout, logger)
+	p, err := wire(c, out, store, token, stdout, logger)
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
@@ -110,13 +110,13 @@ type parts struct {
 
 // wire makes the parts and starts none of them.
 func wire(
-	c *Config, env *awsEnvironment, store store, token string, stdout io.Writer, logger *slog.Logger,
+	c *Config, out *outside, store store, token string, stdout io.Writer, logger *slog.Logger,
 ) (*parts, error) {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
-	env.register(metrics)
+	out.register(metrics)
 	p := &parts{
 		config: c, logger: logger, metrics: metrics, health: &admin.Health{}, reloader: newReloader(c, metrics, logger),
 	}
@@ -130,7 +130,7 @@ func wire(
 	p.extender = cache.NewExtender(cached, c.clocks(), cache.ExtenderOptions{Registerer: metrics, Logger: logger})
 
 	// Tasks.
-	pools, err := c.scalerPools(env, store, logger)
+	pools, err := c.scalerPools(out, store, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -140,12 +140,12 @@ func wire(
 	p.scaler, err = scaler.New(scaler.Options{
 		Store: cached, Records: store, Registry: registry, Extender: p.extender, Lease: p.lease, Alone: c.alone(),
 		Pools: pools, DefaultPool: c.defaultPool(), MaxTasks: c.Limits.Tasks, LaunchRate: c.Limits.LaunchRate,
-		Logger: logger, Registerer: metrics,
+		Dial: out.dial, Logger: logger, Registerer: metrics,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if p.cloudWatch, err = c.cloudWatch(env, store, metrics, p.lease.Held, logger); err != nil {
+	if p.cloudWatch, err = c.cloudWatch(out, store, metrics, p.lease.Held, logger); err != nil {
 		return nil, err
 	}
 	sessions := session.NewManager(session.ManagerOptions{
@@ -172,7 +172,7 @@ func wire(
 		return nil, err
 	}
 
-	if err := p.wireProxy(env, sessions, registry, publicGuard.Protect(management), stdout); err != nil {
+	if err := p.wireProxy(out, sessions, registry, publicGuard.Protect(management), stdout); err != nil {
 		return nil, err
 	}
 	p.public = newServer(c, p.proxy, logger)
@@ -189,7 +189,7 @@ func wire(
 
 // wireProxy makes the data plane.
 func (p *parts) wireProxy(
-	env *awsEnvironment, sessions *session.Manager, registry *session.Registry, management http.Handler, stdout io.Writer,
+	out *outside, sessions *session.Manager, registry *session.Registry, management http.Handler, stdout io.Writer,
 ) error {
 	c := p.config
 	look, err := page.New(page.Options{})
@@ -205,7 +205,7 @@ func (p *parts) wireProxy(
 		Touch: func(l *session.Live, kind session.ActivityKind) {
 			p.extender.Touch(l, session.Activity{At: time.Now(), Kind: kind})
 		},
-		Suspect: p.scaler.Suspect, Refuse: proxy.RefuseUpgrade, Registerer: p.metrics,
+		Dial: out.dial, Suspect: p.scaler.Suspect, Refuse: proxy.RefuseUpgrade, Registerer: p.metrics,
 	})
 	if c.Log.Access == accessOff {
 		stdout = io.Discard
@@ -221,8 +221,8 @@ func (p *parts) wireProxy(
 	p.proxy, err = proxy.New(proxy.Options{
 		Routes: routes, Sessions: sessions, Registry: registry, Backends: p.scaler, Toucher: p.extender,
 		Pages: p.pages, Problems: problem.NewPages(look), Sockets: p.sockets, AccessLog: p.accessLog,
-		Management: management, Bucket: env.bucketOptions, Settings: c.proxySettings(),
-		Transport: upstream.Options{DialTimeout: c.Limits.DialTimeout, ResponseTimeout: c.Limits.ResponseTimeout},
+		Management: management, Bucket: out.bucketOptions, Settings: c.proxySettings(),
+		Transport: upstream.Options{Dial: out.dial, DialTimeout: c.Limits.DialTimeout, ResponseTimeout: c.Limits.ResponseTimeout},
 		Metrics:   p.metrics, Logger: p.logger,
 	})
 	return err

@@ -18,9 +18,9 @@ type store interface {
 }
 
 // openStore opens the store that the configuration names.
-func openStore(ctx context.Context, c *Config, env *awsEnvironment, logger *slog.Logger) (store, error) {
+func openStore(ctx context.Context, c *Config, out *outside, logger *slog.Logger) (store, error) {
 	if c.Store.Kind == storeDynamoDB {
-		return openTables(ctx, c, env, logger)
+		return openTables(ctx, c, out, logger)
 	}
 	s, err := bolt.Open(bolt.Options{Path: c.Store.Path})
 	if err != nil {
@@ -29,8 +29,8 @@ func openStore(ctx context.Context, c *Config, env *awsEnvironment, logger *slog
 	return s, nil
 }
 
-func openTables(ctx context.Context, c *Config, env *awsEnvironment, logger *slog.Logger) (store, error) {
-	cfg, err := env.config(ctx, "store", c.Store.Region)
+func openTables(ctx context.Context, c *Config, out *outside, logger *slog.Logger) (store, error) {
+	cfg, err := out.aws(ctx, "store", c.Store.Region)
 	if err != nil {
 		return nil, err
 	}

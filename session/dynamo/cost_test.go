@@ -1,15 +1,6 @@
 package dynamo_test
 
 import (
-	"bytes"
-	"encoding/json"
-	"io"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,84 +9,16 @@ import (
 
 	"github.com/webordinary/warmgate/session"
 	"github.com/webordinary/warmgate/session/dynamo"
+	"github.com/webordinary/warmgate/session/dynamo/dynamotest"
 )
-
-// meter is a proxy in front of DynamoDB Local that asks what each call costs.
-type meter struct {
-	url string
-
-	mu    sync.Mutex
-	calls []string
-	units float64
-}
-
-func newMeter(t testing.TB) *meter {
-	t.Helper()
-	target, err := url.Parse(endpoint(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := &meter{}
-	proxy := &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(target)
-			m.ask(r.Out)
-		},
-		ModifyResponse: m.note,
-	}
-	server := httptest.NewServer(proxy)
-	t.Cleanup(server.Close)
-	m.url = server.URL
-	return m
-}
-
-// ask adds the wish to know the cost to a call.
-func (m *meter) ask(r *http.Request) {
-	var body map[string]any
-	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-	if json.NewDecoder(r.Body).Decode(&body) == nil {
-		body["ReturnConsumedCapacity"] = "INDEXES"
-	}
-	b, _ := json.Marshal(body)
-	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(b)), int64(len(b))
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.calls = append(m.calls, operation)
-}
-
-// note adds the cost of a call up.
-func (m *meter) note(r *http.Response) error {
-	b, err := io.ReadAll(r.Body)
-	if err != nil {
-		return err
-	}
-	r.Body = io.NopCloser(bytes.NewReader(b))
-	var answer struct {
-		ConsumedCapacity struct{ CapacityUnits float64 }
-	}
-	_ = json.Unmarshal(b, &answer) // an error has none
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.units += answer.ConsumedCapacity.CapacityUnits
-	return nil
-}
-
-// take returns what was called since the last time, and what it cost.
-func (m *meter) take() (calls []string, units float64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	calls, units = m.calls, m.units
-	m.calls, m.units = nil, 0
-	return calls, units
-}
 
 // TestCost: in the tables that we make an extension is one call and one write
 // unit, and so is every other usual write but for the index that it changes.
 func TestCost(t *testing.T) {
-	m := newMeter(t)
+	m := dynamotest.NewMeter(t, endpoint(t))
 	o := options(t)
 	makeTables(t, o, nil)
-	o.Endpoint = m.url
+	o.Endpoint = m.URL
 	st := open(t, o)
 	now := time.Now()
 	at := func(seconds int) time.Time { return now.Add(time.Duration(seconds) * time.Second) }
@@ -113,7 +36,7 @@ func TestCost(t *testing.T) {
 		TaskID: "arn:aws:ecs:us-west-2:123456789012:task/webordinary-edit-cluster/0123456789abcdef0123456789abcdef",
 		Addr:   "10.0.1.2:4321", Ports: map[int]string{8080: "10.0.1.2:8080"},
 	}
-	m.take()
+	m.Take()
 	for _, step := range []struct {
 		change session.Change
 		units  float64
@@ -129,9 +52,9 @@ func TestCost(t *testing.T) {
 		if _, err := st.Update(t.Context(), s.ID, step.change); err != nil {
 			t.Fatalf("%s = %v", step.change.Name, err)
 		}
-		calls, units := m.take()
-		if diff := cmp.Diff([]string{"UpdateItem"}, calls); diff != "" || units != step.units {
-			t.Errorf("%s: calls %v, %v units, want one UpdateItem and %v", step.change.Name, calls, units, step.units)
+		want := dynamotest.Bill{Calls: []string{"UpdateItem"}, Writes: step.units}
+		if diff := cmp.Diff(want, m.Take()); diff != "" {
+			t.Errorf("%s costs (-want +got):\n%s", step.change.Name, diff)
 		}
 	}
 }
