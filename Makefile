@@ -12,7 +12,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-aws build test test-go test-replicas test-browser test-browser-newest check lint vulnerabilities bench fuzz fmt clean dynamodb-local moto
+.PHONY: help run run-aws build test test-go test-replicas test-browser test-browser-newest check lint vulnerabilities bench fuzz fmt clean dynamodb-local moto costs
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ bench: build ## Measure against the budgets, and against a bare ReverseProxy
 	$(GO) run ./test/bench -warmgate bin/warmgate
 
 FUZZTIME ?= 10s
+
+costs: dynamodb-local ## Count the calls to AWS of an hour, as docs/costs.md has them
+	COSTS=1 $(GO) test -count=1 -v -run='^TestCosts$$' ./cmd/warmgate
 
 fuzz: ## Fuzz every target for a short time (FUZZTIME=10s)
 	@test/fuzz $(FUZZTIME)
