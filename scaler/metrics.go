@@ -129,7 +129,7 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	now := time.Now()
 	awake := make(map[*pool]int)
 	for _, e := range c.s.sessions {
-		if e.mode == warming || e.mode == serving {
+		if _, pool := e.live.ID().Pool(); !pool && (e.mode == warming || e.mode == serving) {
 			awake[e.pool]++
 		}
 	}

@@ -77,7 +77,7 @@ func (s *Scaler) sweepSession(e *tracked, rec session.Session, now time.Time) {
 // verdict is what the clocks say, with two exceptions: a start under way goes
 // on, and nobody who waits is sent to sleep.
 func (s *Scaler) verdict(e *tracked, rec *session.Session, now time.Time) session.Verdict {
-	v := s.clocks.Decide(rec, e.live.Present(), now)
+	v := s.clocks.Of(rec.ID).Decide(rec, e.live.Present(), now)
 	switch {
 	case v == session.Keep || !s.isCaughtUp():
 		return session.Keep
@@ -198,7 +198,7 @@ func (s *Scaler) giveUpFrom(ctx context.Context, e *tracked, rec session.Session
 	if w, used := s.usedAgain(e, &rec); used && s.resumable(e, rec) {
 		return s.resume(ctx, e, rec, w)
 	}
-	if s.clocks.EndOnIdle {
+	if s.clocks.Of(rec.ID).EndOnIdle {
 		if err := s.change(ctx, e, session.IdleEndChange(rec.Generation, rec.LastActivity.At, "it was not used")); err != nil {
 			return err
 		}
@@ -227,10 +227,10 @@ func (s *Scaler) usedAgain(e *tracked, rec *session.Session) (session.Wake, bool
 	}
 	seen := e.live.Overlay(*rec)
 	seen.Status = session.Active
-	if s.clocks.SleepAt(&seen, false).After(now) {
+	if s.clocks.Of(rec.ID).SleepAt(&seen, false).After(now) {
 		return session.Wake{Activity: seen.LastActivity}, true
 	}
-	present := e.live.Present() && s.clocks.SleepAt(&seen, true).After(now)
+	present := e.live.Present() && s.clocks.Of(rec.ID).SleepAt(&seen, true).After(now)
 	return session.Wake{Activity: session.Activity{At: now, Kind: session.Presence}}, present
 }
 

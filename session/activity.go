@@ -13,6 +13,9 @@ const (
 	Management ActivityKind = "management"
 	// HMRUpdate is an update that the dev server sent to a tab: somebody edits (human sign).
 	HMRUpdate ActivityKind = "hmr_update"
+	// Call is a request of a forward rule, or data on its socket: to a service, of
+	// which nobody can tell a person's use from a program's (human sign, visit).
+	Call ActivityKind = "call"
 	// Request is any other request answered 2xx or 3xx (traffic).
 	Request ActivityKind = "request"
 	// SocketData is a data frame on a socket, keep-alives excepted (traffic).
@@ -24,7 +27,7 @@ const (
 
 // Visit reports whether k is an explicit call for the session: it restarts the
 // awake limit and allows background requests to wake the session once more.
-func (k ActivityKind) Visit() bool { return k == Navigation || k == Management }
+func (k ActivityKind) Visit() bool { return k == Navigation || k == Management || k == Call }
 
 // Human reports whether k is a sign of a person: it restarts the presence limit.
 func (k ActivityKind) Human() bool { return k.Visit() || k == HMRUpdate }

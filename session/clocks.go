@@ -27,6 +27,11 @@ type Clocks struct {
 	// something away from a session, its life or its time awake, waits so much
 	// longer; nothing else does. Zero means that one clock stamps all records.
 	Skew time.Duration
+	// Pools has the idle timeouts of the pools that forward rules use, by name. One
+	// that it does not name stays awake; see [Clocks.Of].
+	Pools map[string]time.Duration
+	// StayAwake: it never falls asleep by itself.
+	StayAwake bool
 }
 
 // WithDefaults returns c with its zero values replaced.
@@ -79,10 +84,29 @@ func (c Clocks) Validate() error {
 	if c.PresenceLimit < c.IdleTimeout {
 		invalid("presence_limit", "must not be shorter than idle_timeout")
 	}
+	for pool, timeout := range c.Pools {
+		if timeout < 0 {
+			invalid("pools."+pool, "is negative")
+		}
+	}
 	if c.AwakeLimit < c.IdleTimeout {
 		invalid("awake_limit", "must not be shorter than idle_timeout")
 	}
 	return errors.Join(errs...)
+}
+
+// Of returns the clocks for the record with this id: a session's are c; a pool's
+// own has the pool's idle timeout, and no other limit to its time awake.
+func (c Clocks) Of(id ID) Clocks {
+	pool, ok := id.Pool()
+	if !ok {
+		return c
+	}
+	const unlimited = 100 * 365 * 24 * time.Hour
+	c.IdleTimeout = c.Pools[pool]
+	c.StayAwake = c.IdleTimeout == 0
+	c.AwakeLimit, c.EndOnIdle = unlimited, false
+	return c
 }
 
 // Counts reports whether an activity of this kind at this time resets the idle
@@ -149,7 +173,7 @@ func (c Clocks) Decide(s *Session, present bool, now time.Time) Verdict {
 		return Keep
 	case !s.ExpiresAt.After(now):
 		return GoToExpire
-	case !s.Status.Awake() || c.SleepAt(s, present).After(now):
+	case !s.Status.Awake() || c.StayAwake || c.SleepAt(s, present).After(now):
 		return Keep
 	case c.EndOnIdle:
 		return GoToEnd

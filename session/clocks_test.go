@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 var defaults = Clocks{}.WithDefaults()
@@ -14,12 +16,12 @@ func TestClocksDefaults(t *testing.T) {
 		TTL: 30 * time.Minute, IdleTimeout: 5 * time.Minute, TouchInterval: 30 * time.Second,
 		PresenceLimit: 15 * time.Minute, AwakeLimit: 12 * time.Hour,
 	}
-	if defaults != want {
-		t.Errorf("defaults = %+v, want %+v", defaults, want)
+	if diff := cmp.Diff(want, defaults); diff != "" {
+		t.Errorf("defaults (-want +got):\n%s", diff)
 	}
 	set := Clocks{TTL: time.Hour, IdleTimeout: time.Second, TouchInterval: 2, PresenceLimit: time.Minute, AwakeLimit: 5, EndOnIdle: true}
-	if got := set.WithDefaults(); got != set {
-		t.Errorf("WithDefaults changes %+v to %+v", set, got)
+	if diff := cmp.Diff(set, set.WithDefaults()); diff != "" {
+		t.Errorf("WithDefaults changes what is set:\n%s", diff)
 	}
 }
 
@@ -28,13 +30,16 @@ func TestClocksValidate(t *testing.T) {
 		change func(*Clocks)
 		want   []string
 	}{
-		"defaults":       {func(*Clocks) {}, nil},
-		"idle as long":   {func(c *Clocks) { c.IdleTimeout, c.PresenceLimit = c.TTL, c.TTL }, []string{"idle_timeout"}},
-		"touch too long": {func(c *Clocks) { c.TouchInterval = c.TTL/2 + 1 }, []string{"touch_interval"}},
-		"presence short": {func(c *Clocks) { c.PresenceLimit = c.IdleTimeout - 1 }, []string{"presence_limit"}},
-		"awake short":    {func(c *Clocks) { c.AwakeLimit = c.IdleTimeout - 1 }, []string{"awake_limit"}},
-		"negative":       {func(c *Clocks) { c.TouchInterval = -1 }, []string{"touch_interval"}},
-		"everything at once": {func(c *Clocks) { *c = Clocks{-5, -4, -3, -6, -7, false, 0} }, []string{
+		"defaults":            {func(*Clocks) {}, nil},
+		"idle as long":        {func(c *Clocks) { c.IdleTimeout, c.PresenceLimit = c.TTL, c.TTL }, []string{"idle_timeout"}},
+		"touch too long":      {func(c *Clocks) { c.TouchInterval = c.TTL/2 + 1 }, []string{"touch_interval"}},
+		"presence short":      {func(c *Clocks) { c.PresenceLimit = c.IdleTimeout - 1 }, []string{"presence_limit"}},
+		"awake short":         {func(c *Clocks) { c.AwakeLimit = c.IdleTimeout - 1 }, []string{"awake_limit"}},
+		"negative":            {func(c *Clocks) { c.TouchInterval = -1 }, []string{"touch_interval"}},
+		"negative for a pool": {func(c *Clocks) { c.Pools = map[string]time.Duration{"hermes": -1, "quick": 1, "never": 0} }, []string{"pools.hermes"}},
+		"everything at once": {func(c *Clocks) {
+			*c = Clocks{TTL: -5, IdleTimeout: -4, TouchInterval: -3, PresenceLimit: -6, AwakeLimit: -7}
+		}, []string{
 			"ttl", "idle_timeout", "touch_interval", "presence_limit", "awake_limit", "idle_timeout", "presence_limit", "awake_limit",
 		}},
 	} {
@@ -185,5 +190,34 @@ func TestSkew(t *testing.T) {
 		if got := extend.Check(&s) == nil; got == test.over {
 			t.Errorf("after %s the session may be extended: %v, want %v", test.after, got, !test.over)
 		}
+	}
+}
+
+// TestPoolClocks: a pool's own record goes by the pool's idle timeout, whatever
+// the sessions' clocks say, and stays awake without one.
+func TestPoolClocks(t *testing.T) {
+	begun := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	c := Clocks{EndOnIdle: true, Pools: map[string]time.Duration{"quick": time.Minute, "slow": 48 * time.Hour}}.WithDefaults()
+	for _, test := range []struct {
+		id    ID
+		after time.Duration
+		want  Verdict
+	}{
+		{PoolID("quick"), time.Minute - 1, Keep},
+		{PoolID("quick"), time.Minute, GoToSleep},
+		{PoolID("slow"), 48*time.Hour - 1, Keep},
+		{PoolID("slow"), 48 * time.Hour, GoToSleep},
+		{PoolID("never"), 10 * 365 * 24 * time.Hour, Keep},
+		{"quick", time.Minute, Keep},
+		{"quick", 5 * time.Minute, GoToEnd},
+	} {
+		s := NewPoolRecord("x", begun)
+		s.Status, s.LastActivity = Active, Activity{At: begun, Kind: Call}
+		if got := c.Of(test.id).Decide(&s, false, begun.Add(test.after)); got != test.want {
+			t.Errorf("%s after %s: %v, want %v", test.id, test.after, got, test.want)
+		}
+	}
+	if !c.Of(PoolID("quick")).Counts(Activity{At: begun.Add(time.Hour), Kind: Call}, begun) {
+		t.Error("a call long after the last one does not count")
 	}
 }

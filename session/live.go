@@ -134,7 +134,7 @@ func (l *Live) Touch(a Activity) (first bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p := &l.pending
-	if c := l.registry.clocks; !c.Counts(a, p.lastHuman) || a.Kind == Presence && !c.prolongs(a, p.last, p.lastHuman) {
+	if c := l.registry.clocks.Of(l.id); !c.Counts(a, p.lastHuman) || a.Kind == Presence && !c.prolongs(a, p.last, p.lastHuman) {
 		return false
 	}
 	if a.At.After(p.last.At) || a.Kind.Human() && !a.At.Before(p.last.At) {

@@ -236,8 +236,8 @@ func (m *Manager) report(s Session) Report {
 		Requests: l.Requests().Value(), Sockets: l.Sockets().Value(),
 		Parked: l.Parked().Value(), Waiters: l.Waiters().Value(),
 	}
-	if r.Session.Status.Awake() {
-		r.SleepAt = m.registry.Clocks().SleepAt(&r.Session, l.Present())
+	if c := m.registry.Clocks().Of(s.ID); r.Session.Status.Awake() && !c.StayAwake {
+		r.SleepAt = c.SleepAt(&r.Session, l.Present())
 	}
 	return r
 }
@@ -248,7 +248,8 @@ func (m *Manager) ByClient(ctx context.Context, client ClientID) iter.Seq2[Repor
 	return m.reports(m.store.ByClient(ctx, client))
 }
 
-// All yields reports on all sessions that are not over.
+// All yields reports on all sessions that are not over, pools' own records not
+// among them.
 func (m *Manager) All(ctx context.Context) iter.Seq2[Report, error] {
 	return m.reports(m.store.ByStatus(ctx, Initializing, Active, Inactive, Draining, Error))
 }
@@ -260,6 +261,9 @@ func (m *Manager) reports(sessions iter.Seq2[Session, error]) iter.Seq2[Report, 
 			if err != nil {
 				yield(Report{}, err)
 				return
+			}
+			if _, pool := s.ID.Pool(); pool {
+				continue
 			}
 			if r := m.report(s); !m.registry.Clocks().Over(&r.Session, now) && !yield(r, nil) {
 				return

@@ -116,6 +116,8 @@ func kindInWords(k session.ActivityKind) string {
 		return "a management call"
 	case session.HMRUpdate:
 		return "an edit shown in a tab"
+	case session.Call:
+		return "a request"
 	case session.Request:
 		return "a request of a page"
 	case session.SocketData:
