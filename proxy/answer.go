@@ -70,7 +70,7 @@ func (x *exchange) redirect(status int, location string) {
 }
 
 func (x *exchange) view(b *session.Backend) warming.View {
-	return warming.View{SessionID: x.live.ID(), Base: x.identity.Prefix, Backend: b, RequestID: x.line.RequestID}
+	return warming.View{SessionID: x.live.ID(), Base: x.pageBase(), Backend: b, RequestID: x.line.RequestID}
 }
 
 func (x *exchange) warmingPage(b *session.Backend) { x.h.pages.Warming(x.w, x.r, x.view(b)) }

@@ -23,6 +23,7 @@ import (
 	"github.com/webordinary/warmgate/proxy/upstream"
 	"github.com/webordinary/warmgate/proxy/warming"
 	"github.com/webordinary/warmgate/session"
+	"github.com/webordinary/warmgate/session/pooled"
 	"github.com/webordinary/warmgate/session/storetest"
 )
 
@@ -102,10 +103,14 @@ type backends struct {
 
 	mu   sync.Mutex
 	held []*session.Live // as the scaler holds what it started
+	last session.Wake
 }
 
-func (b *backends) Wake(_ context.Context, l *session.Live, _ session.Wake) error {
+func (b *backends) Wake(_ context.Context, l *session.Live, w session.Wake) error {
 	b.wakes.Add(1)
+	b.mu.Lock()
+	b.last = w
+	b.mu.Unlock()
 	if b.err != nil {
 		return b.err
 	}
@@ -204,7 +209,8 @@ func newBed(t *testing.T, site http.Handler, change func(*Options)) *bed {
 	}
 	b.addSession("demo", session.Inactive)
 	manager := session.NewManager(session.ManagerOptions{
-		Store: b.store, Registry: b.registry, Extender: b.touches, Backends: b.backends, Pool: "edit",
+		Store: pooled.New(b.store, b.store, func() []string { return nil }), Registry: b.registry,
+		Extender: b.touches, Backends: b.backends, Pool: "edit",
 	})
 	look, err := page.New(page.Options{})
 	if err != nil {

@@ -80,6 +80,24 @@ func activityKind(r *http.Request, c class) session.ActivityKind {
 	return ""
 }
 
+// activityKind is activityKind of the request; to a pool's service all requests
+// are alike.
+func (x *exchange) activityKind() session.ActivityKind {
+	kind := activityKind(x.r, x.class)
+	if kind != "" && x.pool {
+		return session.Call
+	}
+	return kind
+}
+
+// streamKind is what the data of a long answer counts as.
+func (x *exchange) streamKind() session.ActivityKind {
+	if x.pool {
+		return session.Call
+	}
+	return session.Request
+}
+
 func isUpgrade(r *http.Request) bool {
 	return field(r.Header, "Upgrade") != "" && headerHasToken(r.Header["Connection"], "upgrade")
 }

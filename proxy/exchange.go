@@ -33,7 +33,8 @@ type exchange struct {
 	counts   *ruleCounters
 	editor   *answerEditor // nil unless the rule edits answers
 	// path and host are what the rule's rewrites made of the request; see rewriteTarget.
-	path, host string
+	// asked is the path before them, where no session is asked for.
+	path, host, asked string
 	// reverse forwards, by the rule's Transport.
 	reverse httputil.ReverseProxy
 	// lastRewriter belongs to lastMount: the next request is often for the same session.
@@ -44,6 +45,8 @@ type exchange struct {
 	action   *route.Session
 	identity route.Identity
 	live     *session.Live
+	// pool: live is a pool's own record, not a session.
+	pool     bool
 	rewriter *prefix.Rewriter
 
 	// detached: the access line is written when the socket is closed.

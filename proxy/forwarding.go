@@ -12,11 +12,14 @@ import (
 type forwarding struct {
 	wheel  *balance.Wheel
 	shares []share
+	// pool is the first of the pools among the shares, nil if there is none.
+	pool *poolTarget
 }
 
-// share is where a part of a forward rule's requests goes.
+// share is where a part of a forward rule's requests goes: one of the two.
 type share struct {
 	group *balance.Group
+	pool  *poolTarget
 }
 
 // forward gives the forward rules their groups of targets.
@@ -44,11 +47,15 @@ func newForwarding(rule *route.Rule, action *route.Forward, groups map[string]*b
 	weights := make([]int, len(action.Groups))
 	for i, g := range action.Groups {
 		weights[i] = g.Weight
-		var s share
 		if g.Upstream != nil {
-			s.group = groups[groupName(rule, g.Upstream)]
+			f.shares = append(f.shares, share{group: groups[groupName(rule, g.Upstream)]})
+			continue
 		}
-		f.shares = append(f.shares, s)
+		pool := newPoolTarget(&g, action.Host)
+		f.shares = append(f.shares, share{pool: pool})
+		if f.pool == nil {
+			f.pool = pool
+		}
 	}
 	f.wheel = balance.NewWheel(weights)
 	return f
@@ -68,21 +75,25 @@ var errNoWeight = fmt.Errorf("no group of the rule has a weight above 0: %w", se
 
 // serveForward passes the request on, unchanged, to the group whose turn it is.
 func (x *exchange) serveForward(action *route.Forward, f *forwarding) {
-	i, ok := f.wheel.Next()
-	if !ok {
-		x.fail(errNoWeight)
+	if f.pool != nil && x.servePoolPage(f.pool) {
 		return
 	}
-	x.serveGroup(f.shares[i].group, action.Host != route.HostUpstream)
+	i, ok := f.wheel.Next()
+	switch {
+	case !ok:
+		x.fail(errNoWeight)
+	case f.shares[i].pool != nil:
+		x.servePool(f.shares[i].pool)
+	default:
+		x.serveGroup(f.shares[i].group, action.Host != route.HostUpstream)
+	}
 }
 
 // serveGroup forwards to one of the group's targets. If it cannot be reached the
 // next one is tried, as often as there are targets.
 func (x *exchange) serveGroup(g *balance.Group, keepHost bool) {
 	if x.class == classUpgrade {
-		t := &tunnel{ResponseWriter: x.w}
-		x.w = t
-		defer func() { x.line.AddTraffic(t.received.Load(), t.sent.Load()) }()
+		defer x.openTunnel(nil)()
 	}
 	for t := range g.InTurn() {
 		err := x.forwardToTarget(t, keepHost)

@@ -28,6 +28,9 @@ type Sessions interface {
 	// Lookup returns the session; ErrNotFound, ErrExpired (with the session), or
 	// ErrUnavailable. It is called for every request of a session rule.
 	Lookup(ctx context.Context, id session.ID) (session.Session, error)
+	// Pool returns a pool's own record; ErrUnavailable. It is called for every
+	// request that a forward rule gives to the pool.
+	Pool(ctx context.Context, id session.ID) (session.Session, error)
 }
 
 // Backends wakes sessions.

@@ -73,12 +73,12 @@ func (h *Handler) reportViteClient(found int) {
 // touch records what an answer of the session's site counts as: 2xx and 3xx
 // only, and streams for as long as they carry data.
 func (x *exchange) touch(res *http.Response) {
-	kind := activityKind(x.r, x.class)
+	kind := x.activityKind()
 	if kind == "" || res.StatusCode >= 400 || res.StatusCode < 200 {
 		return
 	}
 	x.h.toucher.Touch(x.live, session.Activity{At: time.Now(), Kind: kind})
 	if res.ContentLength < 0 && strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream") {
-		res.Body = &touchingBody{ReadCloser: res.Body, live: x.live, toucher: x.h.toucher, last: time.Now()}
+		res.Body = &touchingBody{ReadCloser: res.Body, live: x.live, toucher: x.h.toucher, kind: x.streamKind(), last: time.Now()}
 	}
 }

@@ -30,6 +30,7 @@ func (x *exchange) rewriteTarget(path string) bool {
 // at that, say what the rewrites made of it.
 func (x *exchange) rewriteRequest() bool {
 	before := x.facts.Path
+	x.asked = before
 	if !x.rewriteTarget(before) {
 		return false
 	}

@@ -59,12 +59,6 @@ func (h *Handler) newRouting(t *route.Table) (*routing, error) {
 		switch action := rule.Action.(type) {
 		case *route.Session:
 			r.hints = r.hints || action.UsesHint()
-		case *route.Forward:
-			for _, g := range action.Groups {
-				if g.Pool != "" {
-					return r, fmt.Errorf("route %s: forward to a pool is not supported yet; name its urls", rule)
-				}
-			}
 		case *route.Static:
 			files, err := h.openFiles(action)
 			if err != nil {

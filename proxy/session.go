@@ -123,9 +123,14 @@ func (x *exchange) serveRequest() {
 // forwardTo forwards to the target of b, which the caller has entered.
 func (x *exchange) forwardTo(b *session.Backend) error {
 	defer x.live.Leave() // also when the copy of a body breaks off, which panics
+	return x.forwardToTask(b)
+}
+
+// forwardToTask is forwardTo without the leaving.
+func (x *exchange) forwardToTask(b *session.Backend) error {
 	addr, ok := b.Target.Address(x.rule.Port(x.action, x.identity.Rest))
 	if !ok {
-		return &session.InvalidError{Field: "port", Reason: "the session's task has no such port"}
+		return &session.InvalidError{Field: "port", Reason: "the " + x.subject() + "'s task has no such port"}
 	}
 	x.line.Target = addr
 	return x.forward(attempt{

@@ -13,6 +13,7 @@ type touchingBody struct {
 	io.ReadCloser
 	live    *session.Live
 	toucher Toucher
+	kind    session.ActivityKind
 	last    time.Time
 }
 
@@ -24,7 +25,7 @@ func (b *touchingBody) Read(p []byte) (int, error) {
 	if n > 0 {
 		if now := time.Now(); now.Sub(b.last) >= touchEvery {
 			b.last = now
-			b.toucher.Touch(b.live, session.Activity{At: now, Kind: session.Request})
+			b.toucher.Touch(b.live, session.Activity{At: now, Kind: b.kind})
 		}
 	}
 	return n, err

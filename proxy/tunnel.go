@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"time"
 )
 
 // tunnel is the response writer of a websocket handshake on a forward rule.
@@ -16,6 +17,29 @@ import (
 type tunnel struct {
 	http.ResponseWriter
 	received, sent atomic.Int64
+	// touch, if not nil, is told of data, at most once a second.
+	touch   func()
+	touched atomic.Int64 // when, in nanoseconds since 1970
+}
+
+// openTunnel has what goes through the upgraded connection counted until done is
+// called.
+func (x *exchange) openTunnel(touch func()) (done func()) {
+	t := &tunnel{ResponseWriter: x.w, touch: touch}
+	x.w = t
+	return func() { x.line.AddTraffic(t.received.Load(), t.sent.Load()) }
+}
+
+// carried notes that n bytes went through.
+func (t *tunnel) carried(count *atomic.Int64, n int) {
+	count.Add(int64(n))
+	if n == 0 || t.touch == nil {
+		return
+	}
+	last, now := t.touched.Load(), time.Now().UnixNano()
+	if now-last >= int64(touchEvery) && t.touched.CompareAndSwap(last, now) {
+		t.touch()
+	}
 }
 
 // Unwrap serves http.ResponseController.
@@ -50,14 +74,14 @@ func (c *tunnelConn) Read(p []byte) (n int, err error) {
 	} else {
 		n, err = c.Conn.Read(p)
 	}
-	c.tunnel.received.Add(int64(n))
+	c.tunnel.carried(&c.tunnel.received, n)
 	return n, err
 }
 
 // Write implements io.Writer.
 func (c *tunnelConn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
-	c.tunnel.sent.Add(int64(n))
+	c.tunnel.carried(&c.tunnel.sent, n)
 	return n, err
 }
 

@@ -31,7 +31,7 @@ func (x *exchange) awaitTarget(deadline time.Time) (ready bool) {
 	case answerCard:
 		x.card()
 	case answerUnavailable:
-		x.fail(&session.RefusedError{What: "the session is asleep", RetryAfter: defaultRetryAfter})
+		x.fail(&session.RefusedError{What: "the " + x.subject() + " is asleep", RetryAfter: defaultRetryAfter})
 	case answerFailed:
 		x.startFailed(b)
 	case answerGone:
@@ -45,7 +45,7 @@ const defaultRetryAfter = 5 * time.Second
 // wake asks for the session to be started, once for all requests that ask at the
 // same time, and at the cost of the wake budgets.
 func (x *exchange) wake() error {
-	return x.wakeAs(activityKind(x.r, x.class), isBackground(x.r, x.class))
+	return x.wakeAs(x.activityKind(), !x.pool && isBackground(x.r, x.class))
 }
 
 // wakeAs is wake for somebody who is known already.
@@ -125,7 +125,7 @@ func (x *exchange) hold(deadline time.Time) (ready bool) {
 	case gone:
 		x.line.clientGone()
 	case !settled:
-		x.notHeld(&session.RefusedError{What: "the session is still starting (" + string(b.Phase) + ")", RetryAfter: defaultRetryAfter})
+		x.notHeld(&session.RefusedError{What: "the " + x.subject() + " is still starting (" + string(b.Phase) + ")", RetryAfter: defaultRetryAfter})
 	case b.Phase == session.PhaseReady:
 		return true
 	case b.Phase == session.PhaseFailed:
@@ -133,7 +133,7 @@ func (x *exchange) hold(deadline time.Time) (ready bool) {
 	case b.Phase == session.PhaseEnded:
 		x.gone(session.ErrExpired)
 	default:
-		x.fail(&session.RefusedError{What: "the session has gone to sleep again", RetryAfter: defaultRetryAfter})
+		x.fail(&session.RefusedError{What: "the " + x.subject() + " has gone to sleep again", RetryAfter: defaultRetryAfter})
 	}
 	return false
 }
