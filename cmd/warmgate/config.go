@@ -146,7 +146,8 @@ func (c *Config) clocks() session.Clocks {
 	return session.Clocks{
 		TTL: s.TTL, IdleTimeout: s.IdleTimeout, TouchInterval: s.TouchInterval,
 		PresenceLimit: s.PresenceLimit, AwakeLimit: s.AwakeLimit, EndOnIdle: s.OnIdle == onIdleEnd,
-		Skew: c.clockSkew(),
+		Skew:  c.clockSkew(),
+		Pools: c.idleTimeouts(),
 	}
 }
 

@@ -71,7 +71,12 @@ func (c *Config) poolSite(name string) (base, host string) {
 		}
 		return base, host
 	}
-	return "", ""
+	if forwards := c.forwardsTo(name); len(forwards) > 0 && forwards[0].Host != string(route.HostUpstream) {
+		if u, err := url.Parse(c.PublicURL); err == nil {
+			host = u.Host
+		}
+	}
+	return "", host
 }
 
 // sessionRoutes returns the rules for sessions in the order in which they are

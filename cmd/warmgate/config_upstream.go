@@ -116,6 +116,29 @@ func (c *Config) bind(f *route.Forward) {
 	}
 }
 
+// forwardsTo returns the forward actions that use the pool.
+func (c *Config) forwardsTo(pool string) []*ForwardAction {
+	var list []*ForwardAction
+	for i := range c.Routes {
+		f := c.Routes[i].Forward
+		if f != nil && (f.Pool == pool || slices.ContainsFunc(f.Weighted, func(w WeightedForward) bool { return w.Pool == pool })) {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// idleTimeouts returns those of the pools that have one.
+func (c *Config) idleTimeouts() map[string]time.Duration {
+	timeouts := make(map[string]time.Duration)
+	for name, p := range c.Pools {
+		if p.IdleTimeout > 0 {
+			timeouts[name] = p.IdleTimeout
+		}
+	}
+	return timeouts
+}
+
 // entryName is what a pool or an upstream may be called.
 var entryName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
@@ -151,14 +174,23 @@ func (c *Config) checkForward(path string, f *ForwardAction, m *mistakes) {
 	if len(kinds) > 1 {
 		m.add(path, "has more than one of urls, upstream, pool and weighted: %s", strings.Join(kinds, ", "))
 	}
-	if f.Pool != "" {
-		m.add(path+".pool", "pools are not in this build here; urls are")
-	}
 	c.checkUpstreamName(path, f.Upstream, m)
+	c.checkForwardPool(path, f.Pool, f.Port, m)
 	for i, w := range f.Weighted {
 		entry := fmt.Sprintf("%s.weighted[%d]", path, i)
 		c.checkUpstreamName(entry, w.Upstream, m)
-		c.checkPoolName(entry, w.Pool, w.Port, m)
+		c.checkForwardPool(entry, w.Pool, w.Port, m)
+	}
+}
+
+// checkForwardPool: a forward rule has no session that a pool's key could tell
+// apart.
+func (c *Config) checkForwardPool(path, name string, port int, m *mistakes) {
+	c.checkPoolName(path, name, port, m)
+	if p := c.Pools[name]; p != nil {
+		if variables, err := templateNames(p.Key); err == nil && len(variables) > 0 {
+			m.add(path+".pool", "pool %s has tasks by client or session (key %s); a forward rule has neither", name, p.Key)
+		}
 	}
 }
 

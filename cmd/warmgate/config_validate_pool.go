@@ -31,6 +31,9 @@ func (c *Config) checkPools(m *mistakes) {
 		}
 		p.checkSections(path, m)
 		p.checkPorts(path, m)
+		if p.IdleTimeout != 0 && len(c.forwardsTo(name)) == 0 {
+			m.add(path+".idle_timeout", "is for pools that forward rules use; sessions sleep by sessions.idle_timeout")
+		}
 		for _, err := range joined(c.scalerPool(name, nil).Validate()) {
 			// The missing driver is on purpose; check has told of negative limits.
 			invalid, ok := errors.AsType[*session.InvalidError](err)
@@ -72,7 +75,10 @@ func (p *PoolConfig) check(path string, m *mistakes) {
 		key      string
 		negative bool
 	}{
-		{"cooldown", p.Cooldown < 0}, {"max_tasks", p.MaxTasks < 0}, {"start_timeout", p.StartTimeout < 0},
+		{"cooldown", p.Cooldown < 0},
+		{"max_tasks", p.MaxTasks < 0},
+		{"start_timeout", p.StartTimeout < 0},
+		{"idle_timeout", p.IdleTimeout < 0},
 	} {
 		if limit.negative {
 			m.add(path+"."+limit.key, "is negative")

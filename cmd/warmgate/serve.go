@@ -30,6 +30,7 @@ import (
 	"github.com/webordinary/warmgate/session"
 	"github.com/webordinary/warmgate/session/cache"
 	"github.com/webordinary/warmgate/session/lease"
+	"github.com/webordinary/warmgate/session/pooled"
 )
 
 // serve wires the parts of a valid configuration together and runs them until
@@ -122,7 +123,7 @@ func wire(
 	}
 
 	// Sessions: the store, the cache before it, and who writes activity.
-	cached, err := cache.New(store, cache.Options{Registerer: metrics})
+	cached, err := cache.New(pooled.New(store, store, c.poolNames), cache.Options{Registerer: metrics})
 	if err != nil {
 		return nil, err
 	}

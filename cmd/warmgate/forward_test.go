@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// processPool is the configuration of a pool that runs the test binary as a site
+// in the folder of the pool's name.
+func processPool(name, more string) string {
+	return fmt.Sprintf("  %s: { driver: process, %s process: { dir: %s, command: [%q], env: { %s: '{port}' } } }\n",
+		name, more, name, os.Args[0], sitePort)
+}
+
+// processOf asks the site at url, and waits for it if it sleeps, for its process.
+func (s *server) processOf(path, folder string) int {
+	s.t.Helper()
+	status, body := get(s.t, s.public+path)
+	var pid int
+	var in string
+	if _, err := fmt.Sscanf(body, "process %d in %s", &pid, &in); err != nil || status != http.StatusOK || in != folder {
+		s.t.Fatalf("%s = %d %q, want the site in %s", path, status, body, folder)
+	}
+	return pid
+}
+
+func alive(t *testing.T, pid int) bool {
+	t.Helper()
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.Signal(syscall.Signal(0)) == nil
+}
+
+// TestForwardToPool: a pool starts with the first request that a forward rule gives
+// it, sleeps after its own idle timeout and wakes again; one without never sleeps.
+// Neither is a session.
+func TestForwardToPool(t *testing.T) {
+	t.Parallel()
+	s := newServerIn(t, t.TempDir(), "pools:\n"+processPool("hermes", "idle_timeout: 500ms, cooldown: 100ms,")+processPool("steady", "")+`
+sessions: { idle_timeout: 100ms, presence_limit: 100ms }
+routes:
+  - { priority: 5, path: ["/hermes/*"], forward: { pool: hermes } }
+  - { priority: 6, path: ["/steady/*"], forward: { pool: steady } }
+`)
+	for _, name := range []string{"hermes", "steady"} {
+		if err := os.Mkdir(filepath.Join(s.folder, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.start()
+	steady := s.processOf("/steady/", "steady")
+	first := s.processOf("/hermes/api/x?y=1", "hermes")
+	if again := s.processOf("/hermes/api/x", "hermes"); again != first {
+		t.Errorf("the second request met process %d, want %d", again, first)
+	}
+	if out, err := s.cli("session", "list"); err != nil || !strings.Contains(out, "There are no sessions") {
+		t.Errorf("session list = %q, %v, want none", out, err)
+	}
+	if n := s.metric("warmgate_sessions_awake"); n != 0 {
+		t.Errorf("warmgate_sessions_awake = %v, want 0: a pool is no session", n)
+	}
+	eventually(t, "the idle pool's process is stopped", func() bool { return !alive(t, first) })
+
+	res, err := http.Post(s.public+"/hermes/", "text/plain", strings.NewReader("form"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(res.Body)
+	_ = res.Body.Close()
+	if err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(body), "in hermes") || strings.Contains(string(body), fmt.Sprint(first)) {
+		t.Errorf("after the sleep = %d %q, %v, want another process", res.StatusCode, body, err)
+	}
+	if now := s.processOf("/steady/", "steady"); now != steady {
+		t.Errorf("the pool without an idle timeout has process %d now, want %d", now, steady)
+	}
+	s.end()
+	if alive(t, steady) {
+		t.Error("a process is left behind")
+	}
+}
