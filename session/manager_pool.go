@@ -8,15 +8,16 @@ import (
 )
 
 // Pool returns the record of a pool that forward rules use, by its [PoolID]; it is
-// made if there is none. Errors as for [Store].
+// made if there is none, or one that somebody has ended. Errors as for [Store].
 func (m *Manager) Pool(ctx context.Context, id ID) (Session, error) {
 	for {
-		s, err := m.store.Session(ctx, id)
-		if !errors.Is(err, ErrNotFound) {
-			return s, err
+		old, err := m.store.Session(ctx, id)
+		if err == nil && !old.Status.Ended() || err != nil && !errors.Is(err, ErrNotFound) {
+			return old, err
 		}
 		name, _ := id.Pool()
-		s = NewPoolRecord(name, time.Now())
+		s := NewPoolRecord(name, time.Now())
+		s.Generation += old.Generation
 		if err := m.store.Create(ctx, s); !errors.Is(err, ErrConflict) {
 			return s, err
 		}
