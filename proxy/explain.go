@@ -261,6 +261,9 @@ func (x *explainer) session(rule *route.Rule, action *route.Session) ExplainedAc
 	}
 	upgrade := classify(x.request) == classUpgrade
 	switch {
+	case !ok && action.UsesHint() && upgrade:
+		e.Reason = "no source names a session; its dev server's token may, which is not known here"
+		return e
 	case !ok && action.UsesHint():
 		if page, ok := x.pageOf(); ok {
 			page.Session.Sources = e.Session.Sources

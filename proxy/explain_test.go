@@ -98,6 +98,13 @@ func TestExplainActions(t *testing.T) {
 				ID: "demo", Prefix: "/session/demo", Sources: []ExplainedSource{{"header:X-Session-ID", map[string]string{}}},
 			},
 		}},
+		{"socket without a session named", "GET", "http://w/api/x", http.Header{
+			"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Referer": {"http://w/session/demo/"},
+		}, ExplainedAction{
+			Kind: "session", Pool: "edit", Port: 8080,
+			Reason:  "no source names a session; its dev server's token may, which is not known here",
+			Session: &ExplainedSession{Sources: []ExplainedSource{{"header:X-Session-ID", map[string]string{}}}},
+		}},
 		{"no session named", "GET", "http://w/api/x", nil, ExplainedAction{
 			Kind: "answer", Status: 404, Reason: "no source names a session, and neither does a Referer", Pool: "edit", Port: 8080,
 			Session: &ExplainedSession{Sources: []ExplainedSource{{"header:X-Session-ID", map[string]string{}}}},
