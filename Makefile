@@ -3,6 +3,7 @@
 GO            ?= go
 GOLANGCI_LINT := v2.15.0
 GOVULNCHECK   := v1.9.0
+H2SPEC        := v2.2.1+incompatible
 
 TOOLS   := $(CURDIR)/.cache/bin
 DEMO    := deploy/local/sites/demo
@@ -15,7 +16,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 .PHONY: help run run-aws build test test-go test-replicas test-browser test-browser-newest check lint vulnerabilities bench fuzz fmt clean dynamodb-local moto costs
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## Start the demo at http://localhost:8080/session/demo/
 	@deploy/local/node-check
@@ -40,6 +41,7 @@ test: test-go test-replicas test-browser ## Run all tests
 test-go: ## Run the Go tests with the race detector
 	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(MAKE) --no-print-directory --silent dynamodb-local; fi
 	@if python3 -c 'import ensurepip, sys, venv; assert sys.version_info >= (3, 11)' 2>/dev/null; then $(MAKE) --no-print-directory --silent moto; fi
+	@$(MAKE) --no-print-directory --silent h2spec || [ "$$CI" != true ]
 	$(GO) test -race -shuffle=on ./...
 
 test-replicas: build ## Let real replicas meet, die, pause and lose their table (needs DynamoDB Local, Linux)
@@ -109,6 +111,9 @@ $(MOTO)/.stamp: scaler/mototest/requirements.txt
 	$(MOTO)/bin/python -m pip install -q --disable-pip-version-check -r $<
 	@touch $@
 
+.PHONY: h2spec
+h2spec: $(TOOLS)/h2spec-$(H2SPEC) ## Build h2spec, for the test of HTTP/2 (without it, skipped)
+
 # A tool's version is in its file's name, so that a new pin is a new file.
 $(TOOLS)/golangci-lint-$(GOLANGCI_LINT):
 	GOBIN=$(TOOLS) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
@@ -117,6 +122,11 @@ $(TOOLS)/golangci-lint-$(GOLANGCI_LINT):
 $(TOOLS)/govulncheck-$(GOVULNCHECK):
 	GOBIN=$(TOOLS) $(GO) install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK)
 	mv $(TOOLS)/govulncheck $@
+
+# It has no go.mod: its dependencies are those of today.
+$(TOOLS)/h2spec-$(H2SPEC):
+	GOBIN=$(TOOLS) $(GO) install github.com/summerwind/h2spec/cmd/h2spec@$(H2SPEC)
+	mv $(TOOLS)/h2spec $@
 
 %/node_modules/.stamp: %/package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error --prefix $*

@@ -20,7 +20,7 @@ func (x *exchange) refuse(status int, err error) {
 		p = problem.New(status, p.Detail)
 	}
 	if status == http.StatusMethodNotAllowed {
-		x.w.Header().Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+		x.w.Header().Set("Allow", allowedMethods)
 	}
 	x.problem(p, err)
 }

@@ -91,6 +91,7 @@ func (x *exchange) begin(w http.ResponseWriter, r *http.Request) {
 	dropForeignUpgrade(r)
 	x.class = classify(r)
 	x.line.RequestID = x.h.requestIDs.next()
+	x.line.TraceID = continueTrace(r.Header["X-Amzn-Trace-Id"], x.line.Start)
 	if x.origin.trusted {
 		x.line.Client, x.line.Scheme = x.origin.client.String(), x.origin.scheme()
 	}
@@ -172,6 +173,9 @@ func (x *exchange) modifyResponse(res *http.Response) error {
 	x.line.UpstreamStatus = res.StatusCode
 	x.line.UpstreamDuration = time.Since(x.attempt.began)
 	x.closeUnlessRead()
+	if x.origin.https && x.settings.HTTPS.StrictTransport != "" {
+		delete(res.Header, "Strict-Transport-Security") // ours is set
+	}
 	if x.attempt.host != "" {
 		x.moveLocation(res.Header)
 	}

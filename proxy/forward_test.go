@@ -100,10 +100,10 @@ func TestRequestHeader(t *testing.T) {
 	}
 	want := http.Header{
 		"Accept-Encoding": {"identity"}, "Cookie": {"a=1; b=2"}, "Origin": {"http://" + upstreamAddr}, "Referer": {"http://" + upstreamAddr + "/page?q=1"},
-		"Te": {"trailers"}, "User-Agent": {"Go-http-client/1.1"}, "X-Forwarded-Host": {"warmgate"}, "X-Forwarded-Port": {"80"},
+		"Te": {"trailers"}, "User-Agent": {"Go-http-client/1.1"}, "Via": {"1.1 warmgate"}, "X-Forwarded-Host": {"warmgate"}, "X-Forwarded-Port": {"80"},
 		"X-Forwarded-Prefix": {"/session/demo"}, "X-Forwarded-Proto": {"http"},
 	}
-	for _, name := range []string{"X-Request-Id", "X-Forwarded-For"} {
+	for _, name := range []string{"X-Request-Id", "X-Forwarded-For", "X-Amzn-Trace-Id"} {
 		if len(got.Header[name]) != 1 {
 			t.Errorf("%s = %v, want one", name, got.Header[name])
 		}

@@ -5,6 +5,9 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/webordinary/warmgate/proxy/problem"
+	"github.com/webordinary/warmgate/session"
 )
 
 // trust is the set of proxies whose X-Forwarded-* fields are believed.
@@ -88,38 +91,115 @@ func (o *origin) scheme() string {
 	return "http"
 }
 
-// setForwarded gives the outgoing header the X-Forwarded-* family, the request's
-// id, and the prefix that the site is mounted at, if any. What the client sent of
-// the family survives only from a trusted peer; spellings with "_" or "." never do,
-// since some servers read them as "-". X-Forwarded-For is appended to.
-func (o *origin) setForwarded(out http.Header, in *http.Request, requestID, prefix string) {
-	var prior []string
-	if o.trusted {
-		prior = in.Header["X-Forwarded-For"]
+// ForwardedMode says what becomes of X-Forwarded-For, as an ALB's attribute
+// routing.http.xff_header_processing.mode does.
+type ForwardedMode string
+
+// The modes.
+const (
+	// ForwardedAppend appends the peer's address. The zero value means the same.
+	ForwardedAppend ForwardedMode = "append"
+	// ForwardedPreserve passes on what a trusted proxy sent.
+	ForwardedPreserve ForwardedMode = "preserve"
+	// ForwardedRemove sends none.
+	ForwardedRemove ForwardedMode = "remove"
+)
+
+// Forwarded says what upstreams are told of the client's address.
+type Forwarded struct {
+	Mode ForwardedMode
+	// ClientPort appends the peer's port, too, as an ALB's attribute
+	// routing.http.xff_client_port.enabled does.
+	ClientPort bool
+	// MaxAddresses bounds the entries of X-Forwarded-For that a request may have;
+	// more are answered with 463. Zero means 30, as an ALB's.
+	MaxAddresses int
+}
+
+func (f Forwarded) withDefaults() Forwarded {
+	setDefault(&f.Mode, ForwardedAppend)
+	setDefault(&f.MaxAddresses, 30)
+	return f
+}
+
+// statusLongChain is what an ALB answers to too many addresses in X-Forwarded-For.
+const statusLongChain = 463
+
+// refuseLongChain answers a request that has come through more proxies than may
+// be. It reports whether it has answered.
+func (x *exchange) refuseLongChain() bool {
+	n := 0
+	for _, v := range x.r.Header["X-Forwarded-For"] {
+		n += strings.Count(v, ",") + 1
 	}
+	if n <= x.settings.Forwarded.MaxAddresses {
+		return false
+	}
+	err := &session.InvalidError{Field: "X-Forwarded-For", Reason: "has too many addresses"}
+	p := problem.From(err)
+	p.Status = statusLongChain
+	x.closeUnlessRead()
+	x.problem(p, err)
+	return true
+}
+
+// ours is what a request is given beside what is known of its origin.
+type ours struct {
+	// id and trace are the request's ids; prefix is where the site is mounted, if
+	// anywhere.
+	id, trace, prefix string
+}
+
+// setForwarded gives the outgoing header the X-Forwarded-* family and what is ours.
+// What the client sent of the family survives only from a trusted peer; spellings
+// with "_" or "." never do, since some servers read them as "-".
+func (o *origin) setForwarded(out http.Header, in *http.Request, f *Forwarded, own ours) {
 	for name := range out {
-		if spoofable(name) {
+		if spoofable(name) || !o.trusted && isAmazons(name) {
 			delete(out, name)
 		}
-	}
-	chain := o.peerText(in.RemoteAddr)
-	if len(prior) > 0 {
-		chain = strings.Join(prior, ", ") + ", " + chain
 	}
 	port := o.port
 	if port == "" {
 		port = publicPort(in.Host, o.https)
 	}
 	// One backing array serves the single values.
-	values := [6]string{chain, o.scheme(), in.Host, port, requestID, prefix}
-	out["X-Forwarded-For"] = values[0:1:1]
+	values := [7]string{o.chain(in, f), o.scheme(), in.Host, port, own.id, own.prefix, own.trace}
+	if values[0] != "" {
+		out["X-Forwarded-For"] = values[0:1:1]
+	}
 	out["X-Forwarded-Proto"] = values[1:2:2]
 	out["X-Forwarded-Host"] = values[2:3:3]
 	out["X-Forwarded-Port"] = values[3:4:4]
 	out["X-Request-Id"] = values[4:5:5]
-	if prefix != "" {
+	if own.prefix != "" {
 		out["X-Forwarded-Prefix"] = values[5:6:6]
 	}
+	out["X-Amzn-Trace-Id"] = values[6:7:7]
+}
+
+// chain is the value of X-Forwarded-For, "" for none.
+func (o *origin) chain(in *http.Request, f *Forwarded) string {
+	var prior string
+	if o.trusted {
+		prior = strings.Join(in.Header["X-Forwarded-For"], ", ")
+	}
+	switch f.Mode {
+	case ForwardedRemove:
+		return ""
+	case ForwardedPreserve:
+		return prior
+	}
+	peer := o.peerText(in.RemoteAddr)
+	if f.ClientPort {
+		if ap, err := netip.ParseAddrPort(in.RemoteAddr); err == nil {
+			peer = netip.AddrPortFrom(o.peer, ap.Port()).String()
+		}
+	}
+	if prior == "" {
+		return peer
+	}
+	return prior + ", " + peer
 }
 
 // peerText is the peer's address as text, of the connection's address where that
@@ -151,7 +231,13 @@ func spoofable(name string) bool {
 		}
 		return r
 	}, strings.ToLower(name))
-	return strings.HasPrefix(plain, "x-forwarded-") || plain == "x-real-ip"
+	return strings.HasPrefix(plain, "x-forwarded-") || strings.HasPrefix(plain, "x-amzn-") || plain == "x-real-ip"
+}
+
+// isAmazons reports whether a load balancer alone may set the field: with it, an
+// ALB says who has signed in (x-amzn-oidc-*) or shown a certificate (x-amzn-mtls-*).
+func isAmazons(name string) bool {
+	return strings.HasPrefix(name, "X-Amzn-") && name != "X-Amzn-Trace-Id"
 }
 
 // publicPort is the port of the Host header, or the scheme's own.

@@ -8,6 +8,9 @@ import (
 	"github.com/webordinary/warmgate/session"
 )
 
+// allowedMethods are those that rules may see, as far as there is a list of them.
+const allowedMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
 // guard refuses what no rule may see. It returns the status and the cause of a refusal, or 0.
 func guard(r *http.Request, escapedPath string) (status int, err error) {
 	switch r.Method {

@@ -167,6 +167,9 @@ func (x *exchange) serve() {
 		x.refuse(status, err)
 		return
 	}
+	if x.refuseLongChain() || x.toHTTPS() || x.limitHops() {
+		return
+	}
 	rule, ok := routing.table.Match(&x.facts)
 	if (!ok || rule.Default) && (x.followHint() || x.followToken()) {
 		return

@@ -11,7 +11,8 @@ import (
 // ask for: the client's, or another one. Then an Origin or Referer that is on this
 // host becomes that one's, too: dev servers compare them with Host.
 func (x *exchange) outgoing(h http.Header) (host string) {
-	x.origin.setForwarded(h, x.r, x.line.RequestID, x.strippedPrefix())
+	x.origin.setForwarded(h, x.r, &x.settings.Forwarded, ours{id: x.line.RequestID, trace: x.line.TraceID, prefix: x.strippedPrefix()})
+	addVia(h, x.r)
 	if x.attempt.host == "" {
 		return x.r.Host
 	}

@@ -8,14 +8,17 @@ type Settings struct {
 	TrustedProxies []netip.Prefix
 	// Gone is where navigations to sessions that are over or unknown are
 	// redirected; empty means a 404 page.
-	Gone    string
-	Holds   HoldOptions
-	Budgets BudgetOptions
+	Gone      string
+	Forwarded Forwarded
+	HTTPS     HTTPS
+	Holds     HoldOptions
+	Budgets   BudgetOptions
 }
 
 // Configure puts other settings in place. Requests under way keep theirs;
 // Budgets.Tracked stays as it was at first.
 func (h *Handler) Configure(s Settings) {
+	s.Forwarded = s.Forwarded.withDefaults()
 	s.Holds, s.Budgets = s.Holds.withDefaults(), s.Budgets.withDefaults()
 	h.budgets.set(s.Budgets)
 	h.settings.Store(&s)

@@ -4,6 +4,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/webordinary/warmgate/proxy"
 	"github.com/webordinary/warmgate/session"
 	"github.com/webordinary/warmgate/session/dynamo"
 )
@@ -17,10 +18,12 @@ const envPrefix = "WARMGATE_"
 // section that is) take effect at a reload, without a restart.
 type Config struct {
 	Listen         string   `yaml:"listen" env:"LISTEN" doc:"Address of the public listener. An empty host means all interfaces."`
-	PublicURL      string   `yaml:"public_url" env:"PUBLIC_URL" doc:"Base URL at which browsers reach the public listener; preview URLs begin with it. Empty: http://localhost with the listener's port."`
+	PublicURL      string   `yaml:"public_url" env:"PUBLIC_URL" doc:"Base URL at which browsers reach the public listener; preview URLs begin with it. Empty: the TLS listener's port on https://localhost, or else the public one's on http://localhost."`
 	TrustedProxies []string `yaml:"trusted_proxies" env:"TRUSTED_PROXIES" reload:"true" doc:"Networks (CIDR) of the load balancers in front, whose X-Forwarded-* headers are believed. As a variable: separated by commas."`
 
 	Health     HealthConfig     `yaml:"health" envPrefix:"HEALTH_" doc:"The health listener has /healthz and /readyz only. Neither depends on the store or on a driver."`
+	TLS        TLSConfig        `yaml:"tls" envPrefix:"TLS_" doc:"The TLS listener serves what the public one does, over HTTP/2 and HTTP/1.1. Changed certificate files are read again by themselves."`
+	Forwarded  ForwardedConfig  `yaml:"forwarded" envPrefix:"FORWARDED_" reload:"true" doc:"What upstreams are told of the client in X-Forwarded-*. What strangers send of it never reaches them; see trusted_proxies."`
 	Admin      AdminConfig      `yaml:"admin" envPrefix:"ADMIN_" doc:"The admin listener has the management API, the status page, /metrics and /debug/pprof. Keep it off the public network."`
 	Store      StoreConfig      `yaml:"store" envPrefix:"STORE_" doc:"Where sessions are kept."`
 	Sessions   SessionsConfig   `yaml:"sessions" envPrefix:"SESSIONS_" doc:"How long sessions live and stay awake."`
@@ -154,9 +157,11 @@ func (c *Config) clocks() session.Clocks {
 // DefaultConfig returns what an empty file means.
 func DefaultConfig() *Config {
 	return &Config{
-		Listen: net.JoinHostPort("127.0.0.1", "8080"),
-		Health: HealthConfig{Listen: net.JoinHostPort("127.0.0.1", "8081")},
-		Admin:  AdminConfig{Listen: net.JoinHostPort("127.0.0.1", "9090"), TokenFile: ".warmgate/token"},
+		Listen:    net.JoinHostPort("127.0.0.1", "8080"),
+		Health:    HealthConfig{Listen: net.JoinHostPort("127.0.0.1", "8081")},
+		Admin:     AdminConfig{Listen: net.JoinHostPort("127.0.0.1", "9090"), TokenFile: ".warmgate/token"},
+		TLS:       TLSConfig{MinVersion: tls12, Streams: 128, Redirect: HTTPSRedirectConfig{Port: 443}},
+		Forwarded: ForwardedConfig{Mode: string(proxy.ForwardedAppend), MaxAddresses: 30},
 		Store: StoreConfig{
 			Kind: storeBolt, Path: ".warmgate/sessions.db",
 			Table: "warmgate-sessions", ControlTable: "warmgate",

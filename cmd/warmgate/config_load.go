@@ -114,16 +114,20 @@ func (c *Config) onlyPool() string {
 	return ""
 }
 
-// completePublicURL takes the public listener's own address if none is configured.
+// completePublicURL takes a listener's own address if none is configured.
 func (c *Config) completePublicURL(l listeners) {
-	if c.PublicURL == "" {
-		c.PublicURL = browserURL(l.public.Addr())
+	switch {
+	case c.PublicURL != "":
+	case l.secure != nil:
+		c.PublicURL = browserURL("https", l.secure.Addr())
+	default:
+		c.PublicURL = browserURL("http", l.public.Addr())
 	}
 }
 
 // anchor makes the relative paths of c relative to folder.
 func (c *Config) anchor(folder string) {
-	paths := []*string{&c.Admin.TokenFile, &c.Store.Path}
+	paths := append(c.TLS.files(), &c.Admin.TokenFile, &c.Store.Path)
 	for _, p := range c.Pools {
 		if p.Process != nil {
 			paths = append(paths, &p.Process.Dir, &p.Process.LogFile)

@@ -165,7 +165,10 @@ func (c *Config) goneURL() string {
 // proxySettings returns what of the data plane can change while it serves.
 func (c *Config) proxySettings() proxy.Settings {
 	return proxy.Settings{
-		TrustedProxies: c.trustedProxies(), Gone: c.goneURL(),
+		TrustedProxies: c.trustedProxies(), Gone: c.goneURL(), HTTPS: c.TLS.https(),
+		Forwarded: proxy.Forwarded{
+			Mode: proxy.ForwardedMode(c.Forwarded.Mode), ClientPort: c.Forwarded.ClientPort, MaxAddresses: c.Forwarded.MaxAddresses,
+		},
 		Holds: c.holdOptions(), Budgets: c.budgetOptions(),
 	}
 }

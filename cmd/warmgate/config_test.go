@@ -163,9 +163,10 @@ func TestEveryScalarHasAVariable(t *testing.T) {
 		if k.Doc == "" {
 			t.Errorf("%s has no text for the reference", k.Path)
 		}
-		inList := strings.HasPrefix(k.Path, "pools") || strings.HasPrefix(k.Path, "routes") || strings.HasPrefix(k.Path, "upstreams")
+		inList := strings.HasPrefix(k.Path, "pools") || strings.HasPrefix(k.Path, "routes") || strings.HasPrefix(k.Path, "upstreams") ||
+			strings.Contains(k.Path, "[]")
 		if k.Below == "" && (k.Env == "") != inList {
-			t.Errorf("%s: variable %q; scalars have one, pools, upstreams and routes none", k.Path, k.Env)
+			t.Errorf("%s: variable %q; scalars have one, lists, pools, upstreams and routes none", k.Path, k.Env)
 		}
 		want := envPrefix + strings.ToUpper(strings.ReplaceAll(k.Path, ".", "_"))
 		if k.Env != "" && (k.Env != want || seen[k.Env] != "") {

@@ -59,6 +59,8 @@ func (c *Config) Validate() error {
 	c.checkNumbers(m)
 	c.checkListeners(m)
 	c.checkPublic(m)
+	c.checkTLS(m)
+	c.checkForwarded(m)
 	c.checkAdmin(m)
 	c.checkStore(m)
 	c.checkSessions(m)
@@ -77,7 +79,7 @@ func (c *Config) Validate() error {
 // one be zero.
 func (c *Config) checkNumbers(m *mistakes) {
 	mayBeZero := []string{
-		"shutdown.delay", "sockets.message_bytes", "limits.launch_rate", "cloudwatch.clients", "cloudwatch.task_hour_price",
+		"shutdown.delay", "sockets.message_bytes", "tls.redirect.status_code", "tls.hsts.max_age", "limits.launch_rate", "cloudwatch.clients", "cloudwatch.task_hour_price",
 	}
 	for _, k := range configKeys(c, &PoolConfig{}, &RouteConfig{}) {
 		if section, _, _ := strings.Cut(k.Path, "."); section == "pools" || section == "upstreams" || strings.HasPrefix(section, "routes") {
@@ -107,6 +109,7 @@ func (c *Config) checkListeners(m *mistakes) {
 		optional      bool
 	}{
 		{"listen", c.Listen, false},
+		{"tls.listen", c.TLS.Listen, true},
 		{"health.listen", c.Health.Listen, true},
 		{"admin.listen", c.Admin.Listen, false},
 	} {

@@ -10,11 +10,13 @@ import (
 	"net/http"
 	"path/filepath"
 	"syscall"
+
+	"golang.org/x/sync/errgroup"
 )
 
-// listeners are the open ones; health is nil if there is none.
+// listeners are the open ones; health and secure are nil if there is none.
 type listeners struct {
-	public, admin, health net.Listener
+	public, secure, admin, health net.Listener
 }
 
 // listen opens the listeners, all or none.
@@ -24,6 +26,7 @@ func listen(ctx context.Context, c *Config) (l listeners, err error) {
 		listener     *net.Listener
 	}{
 		{"listen", c.Listen, &l.public},
+		{"tls.listen", c.TLS.Listen, &l.secure},
 		{"admin.listen", c.Admin.Listen, &l.admin},
 		{"health.listen", c.Health.Listen, &l.health},
 	} {
@@ -43,7 +46,7 @@ func listen(ctx context.Context, c *Config) (l listeners, err error) {
 
 // close closes those that are open; closing twice does no harm.
 func (l listeners) close() {
-	for _, one := range []net.Listener{l.public, l.admin, l.health} {
+	for _, one := range []net.Listener{l.public, l.secure, l.admin, l.health} {
 		if one != nil {
 			one.Close()
 		}
@@ -62,34 +65,48 @@ func newServer(c *Config, h http.Handler, logger *slog.Logger) *http.Server {
 	}
 }
 
-// serveOn serves until the server is shut down; any other end is an error.
+// serveOn serves until the server is shut down; any other end is an error. A server
+// with certificates serves by TLS.
 func serveOn(server *http.Server, l net.Listener) error {
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	serve := server.Serve
+	if server.TLSConfig != nil {
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+	}
+	if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("listener %s: %w", l.Addr(), err)
 	}
 	return nil
 }
 
-// stopServing closes the listener, lets requests end until ctx does, and cuts
-// what is left.
-func stopServing(ctx context.Context, server *http.Server) error {
-	err := server.Shutdown(ctx)
-	if err != nil {
-		return errors.Join(err, server.Close())
+// stopServing closes the servers' listeners, lets requests end until ctx does, and
+// cuts what is left. A nil server is none.
+func stopServing(ctx context.Context, servers ...*http.Server) error {
+	var stopping errgroup.Group
+	for _, s := range servers {
+		if s == nil {
+			continue
+		}
+		stopping.Go(func() error {
+			err := s.Shutdown(ctx)
+			if err != nil {
+				return errors.Join(err, s.Close())
+			}
+			return nil
+		})
 	}
-	return nil
+	return stopping.Wait()
 }
 
 // browserURL is how a browser on this machine reaches a listener.
-func browserURL(a net.Addr) string {
+func browserURL(scheme string, a net.Addr) string {
 	host, port, err := net.SplitHostPort(a.String())
 	if err != nil {
-		return "http://" + a.String()
+		return scheme + "://" + a.String()
 	}
 	if ip := net.ParseIP(host); ip == nil || ip.IsLoopback() || ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
 // announce tells where to look.
@@ -100,11 +117,14 @@ func announce(w io.Writer, c *Config, l listeners, logger *slog.Logger) {
 	}
 	facts := []struct{ name, value string }{
 		{"public", c.PublicURL},
-		{"admin", browserURL(l.admin.Addr())},
+		{"admin", browserURL("http", l.admin.Addr())},
 		{"token", tokenFile},
 	}
+	if l.secure != nil {
+		facts = append(facts, struct{ name, value string }{"tls", browserURL("https", l.secure.Addr())})
+	}
 	if l.health != nil {
-		facts = append(facts, struct{ name, value string }{"health", browserURL(l.health.Addr())})
+		facts = append(facts, struct{ name, value string }{"health", browserURL("http", l.health.Addr())})
 	}
 	if c.Log.Format == logJSON {
 		for _, f := range facts {
@@ -112,7 +132,7 @@ func announce(w io.Writer, c *Config, l listeners, logger *slog.Logger) {
 		}
 		return
 	}
-	fmt.Fprintf(w, "Warmgate %s listens on %s\n", version, browserURL(l.public.Addr()))
+	fmt.Fprintf(w, "Warmgate %s listens on %s\n", version, browserURL("http", l.public.Addr()))
 	for _, f := range facts {
 		fmt.Fprintf(w, "  %-7s %s\n", f.name, f.value)
 	}

@@ -24,7 +24,11 @@ var value = regexp.MustCompile(`="[^"]*"`)
 
 func TestMetricsReferenceIsFresh(t *testing.T) {
 	t.Parallel()
-	c, err := load(t, "cloudwatch: { enabled: true, region: us-west-2 }", nil)
+	folder := t.TempDir()
+	writeCertificate(t, folder, "localhost")
+	c, err := load(t, "cloudwatch: { enabled: true, region: us-west-2 }\ntls: { listen: ':8443' }\n", map[string]string{
+		"WARMGATE_TLS_CERT_FILE": filepath.Join(folder, "localhost.pem"), "WARMGATE_TLS_KEY_FILE": filepath.Join(folder, "localhost.key"),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

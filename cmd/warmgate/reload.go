@@ -17,6 +17,7 @@ import (
 
 	"github.com/webordinary/warmgate/proxy"
 	"github.com/webordinary/warmgate/proxy/api"
+	"github.com/webordinary/warmgate/proxy/certificate"
 	"github.com/webordinary/warmgate/proxy/problem"
 	"github.com/webordinary/warmgate/proxy/socket"
 )
@@ -30,7 +31,9 @@ type reloader struct {
 	sockets     *socket.Hub
 	adminGuard  *api.Guard
 	publicGuard *api.Guard
-	logger      *slog.Logger
+	// certificates is nil without a TLS listener.
+	certificates *certificate.Store
+	logger       *slog.Logger
 
 	mu      sync.Mutex // one reload at a time
 	current atomic.Pointer[Config]
@@ -121,6 +124,10 @@ func (r *reloader) takeOver(next *Config) (reloadReport, error) {
 		}
 		return report, err
 	}
+	certificates, err := effective.TLS.certificates()
+	if err != nil {
+		return report, err
+	}
 	routes, err := effective.table()
 	if err != nil {
 		return report, err
@@ -129,6 +136,9 @@ func (r *reloader) takeOver(next *Config) (reloadReport, error) {
 		return report, err
 	}
 	r.proxy.Configure(effective.proxySettings())
+	if certificates != nil {
+		r.certificates.Use(certificates)
+	}
 	r.sockets.SetOrigins(effective.Sockets.Origins)
 	r.adminGuard.SetHosts(effective.adminHosts())
 	r.publicGuard.SetHosts(effective.publicHosts())

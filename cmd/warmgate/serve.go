@@ -20,6 +20,7 @@ import (
 	"github.com/webordinary/warmgate/proxy/accesslog"
 	"github.com/webordinary/warmgate/proxy/admin"
 	"github.com/webordinary/warmgate/proxy/api"
+	"github.com/webordinary/warmgate/proxy/certificate"
 	"github.com/webordinary/warmgate/proxy/page"
 	"github.com/webordinary/warmgate/proxy/problem"
 	"github.com/webordinary/warmgate/proxy/socket"
@@ -106,6 +107,10 @@ type parts struct {
 	// cloudWatch is nil if nothing is published.
 	cloudWatch *cloudwatch.Publisher
 
+	// secure and certificates are nil if there is no TLS listener.
+	secure       *http.Server
+	certificates *certificate.Store
+
 	public, admin, healthz *http.Server
 }
 
@@ -179,6 +184,9 @@ func wire(
 	p.public = newServer(c, p.proxy, logger)
 	p.public.ConnContext = proxy.ConnContext
 	p.public.RegisterOnShutdown(p.pages.Close)
+	if err := p.wireTLS(); err != nil {
+		return nil, err
+	}
 	p.admin = newServer(c, admin.New(admin.Options{
 		API: management, Reload: p.reloader, Guard: adminGuard, Health: p.health, Metrics: metrics,
 	}), logger)
@@ -229,6 +237,21 @@ func (p *parts) wireProxy(
 	return err
 }
 
+// wireTLS makes the TLS listener's server, if there is to be one.
+func (p *parts) wireTLS() error {
+	set, err := p.config.TLS.certificates()
+	if set == nil || err != nil {
+		return err
+	}
+	p.certificates = certificate.NewStore(set, certificate.Options{Registerer: p.metrics, Logger: p.logger})
+	p.reloader.certificates = p.certificates
+	p.secure = newTLSServer(p.config, p.proxy, p.certificates, p.logger)
+	p.secure.ConnContext = proxy.ConnContext
+	new(malformedWatch).watch(p.secure)
+	p.secure.RegisterOnShutdown(p.pages.Close)
+	return nil
+}
+
 // run runs everything until ctx ends or a part fails, and then stops it in order.
 // Each of the hangups is a reload. ready is called when requests are served.
 func (p *parts) run(ctx context.Context, l listeners, hangups <-chan os.Signal, ready func()) error {
@@ -258,6 +281,10 @@ func (p *parts) run(ctx context.Context, l listeners, hangups <-chan os.Signal, 
 		}
 		rest.Go(func() error { return p.reloader.Run(background, hangups) })
 		serving.Go(func() error { return serveOn(p.public, l.public) })
+		if p.secure != nil {
+			serving.Go(func() error { return serveOn(p.secure, l.secure) })
+			rest.Go(func() error { return p.certificates.Run(background) })
+		}
 		p.health.Ready()
 		ready()
 		<-failed.Done()
@@ -288,7 +315,7 @@ func (p *parts) stop(stopRest func(), rest *errgroup.Group) error {
 
 	drain, cancel := context.WithTimeout(ctx, shutdown.Drain)
 	defer cancel()
-	if err := stopServing(drain, p.public); err != nil {
+	if err := stopServing(drain, p.public, p.secure); err != nil {
 		p.logger.Warn("cut requests that did not end in time", "error", err)
 	}
 	sockets, cancel := context.WithTimeout(ctx, socketDrain)

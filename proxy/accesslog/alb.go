@@ -27,7 +27,7 @@ func appendALB(b []byte, r *Record, end time.Time, name string) []byte {
 	b = appendQuoted(b, r.UserAgent, maxText)        // 14 "user_agent"
 	b = appendTLS(b, r.tls)                          // 15 ssl_cipher, 16 ssl_protocol
 	b = append(b, " -"...)                           // 17 target_group_arn
-	b = appendQuoted(b, r.RequestID, maxName)        // 18 "trace_id"
+	b = appendQuoted(b, r.TraceID, maxName)          // 18 "trace_id"
 	b = appendQuoted(b, serverName(r.tls), maxName)  // 19 "domain_name"
 	b = append(b, ` "-"`...)                         // 20 "chosen_cert_arn"
 	b = appendInt(b, int64(r.Priority))              // 21 matched_rule_priority

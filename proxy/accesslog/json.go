@@ -12,6 +12,7 @@ func appendJSON(b []byte, r *Record, end time.Time) []byte {
 	b = end.UTC().AppendFormat(b, timeFormat)
 	b = append(b, '"')
 	b = appendText(b, "request_id", r.RequestID, maxName)
+	b = appendText(b, "trace_id", r.TraceID, maxName)
 	b = appendText(b, "method", r.Method, maxName)
 	b = appendText(b, "host", r.Host, maxName)
 	r.url = AppendURL(r.url[:0], r.Path, r.Query)

@@ -108,7 +108,7 @@ func TestALBLine(t *testing.T) {
 		r.TLS = &tls.ConnectionState{Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256, ServerName: "edit.example.com"}
 		line := serve(t, Options{Format: ALB, Name: "edit"}, r, func(w http.ResponseWriter, _ *http.Request) {
 			rec := recordOf(w)
-			rec.RequestID, rec.Rule, rec.Priority, rec.Action = "Root=1-2-3", "15", 15, "session"
+			rec.TraceID, rec.Rule, rec.Priority, rec.Action = "Root=1-2-3", "15", 15, "session"
 			rec.Target, rec.UpstreamStatus, rec.UpstreamDuration = "10.0.0.1:4321", 200, 250*time.Millisecond
 			rec.Cold.Waited = time.Second
 			time.Sleep(1500 * time.Millisecond)

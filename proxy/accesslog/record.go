@@ -14,6 +14,7 @@ import (
 type Record struct {
 	Start     time.Time
 	RequestID string
+	TraceID   string // X-Amzn-Trace-Id
 	Method    string
 	Scheme    string // "http" or "https", as the client reached us
 	Host      string

@@ -1,0 +1,74 @@
+package proxy
+
+import (
+	"net"
+	"strconv"
+	"strings"
+)
+
+// HTTPS is what clients are told about TLS. The zero value tells nothing.
+type HTTPS struct {
+	// Redirect is the status with which plain requests are sent to https; 0 means
+	// that they are served.
+	Redirect int
+	// Port is where browsers find https. Zero means 443.
+	Port int
+	// Hosts are the names whose plain requests are redirected: whole names, or
+	// "*.example.com" for all below one. None means all.
+	Hosts []string
+	// StrictTransport is the value of Strict-Transport-Security in answers over TLS
+	// (RFC 6797); "" for none.
+	StrictTransport string
+}
+
+// secures reports whether plain requests for the host are redirected.
+func (s *HTTPS) secures(host string) bool {
+	if s.Redirect == 0 {
+		return false
+	}
+	for _, name := range s.Hosts {
+		suffix, below := strings.CutPrefix(name, "*")
+		if strings.EqualFold(name, host) || below && len(host) > len(suffix) && strings.EqualFold(host[len(host)-len(suffix):], suffix) {
+			return true
+		}
+	}
+	return len(s.Hosts) == 0
+}
+
+// toHTTPS redirects a plain request whose host is served by TLS only, and tells
+// clients that come by TLS to stay with it. It reports whether it has answered.
+func (x *exchange) toHTTPS() bool {
+	s := &x.settings.HTTPS
+	if x.origin.https {
+		if s.StrictTransport != "" {
+			x.w.Header().Set("Strict-Transport-Security", s.StrictTransport)
+		}
+		return false
+	}
+	host := hostname(x.r.Host)
+	if host == "" || !s.secures(host) {
+		return false
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if s.Port != 0 && s.Port != 443 {
+		host += ":" + strconv.Itoa(s.Port)
+	}
+	location := "https://" + host + x.facts.Path
+	if x.facts.Query != "" {
+		location += "?" + x.facts.Query
+	}
+	x.line.Action = "redirect"
+	x.closeUnlessRead()
+	x.redirect(s.Redirect, location)
+	return true
+}
+
+// hostname is the Host header without its port and brackets.
+func hostname(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		return name
+	}
+	return strings.Trim(host, "[]")
+}
