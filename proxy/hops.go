@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 )
 
@@ -27,7 +28,7 @@ func addVia(out http.Header, in *http.Request) {
 		out["Via"] = entry
 		return
 	}
-	out["Via"] = append(before[:len(before):len(before)], entry...)
+	out["Via"] = slices.Concat(before, entry)
 }
 
 // limitHops applies Max-Forwards (RFC 9110 7.6.2), which counts for OPTIONS and
