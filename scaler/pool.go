@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/webordinary/warmgate/session"
@@ -178,9 +177,9 @@ type pool struct {
 	warm      schedule
 	// longestLine is how long a start waits for its turn at most.
 	longestLine time.Duration
-	// looking serializes asking the driver, so that an older list never
-	// overwrites a newer one.
-	looking sync.Mutex
+	// looking has one place, for who asks the driver: an older list must not
+	// overwrite a newer one.
+	looking chan struct{}
 
 	groups map[string]*group
 	tasks  map[*task]struct{}
@@ -213,7 +212,7 @@ func newPool(config Pool) *pool {
 	config = config.withDefaults()
 	warm, _ := newSchedule(config.Warm) // Validate has checked it
 	return &pool{
-		warm: warm,
+		warm: warm, looking: make(chan struct{}, 1),
 		Pool: config, policy: policy{steps: config.Steps, cooldown: config.Cooldown, cpuAbove: config.CPUAbove},
 		dedicated: strings.Contains(config.Key, "{session}"),
 		groups:    make(map[string]*group), tasks: make(map[*task]struct{}),

@@ -224,7 +224,10 @@ func (s *Scaler) detach(e *tracked) {
 // drained waits until no request of the session is under way, not for ever; for
 // the whole time if other replicas may have some, too.
 func (s *Scaler) drained(e *tracked, others bool) {
-	const look = 20 * time.Millisecond
+	look := 20 * time.Millisecond
+	if others {
+		look = s.opts.DrainTimeout
+	}
 	end := time.Now().Add(s.opts.DrainTimeout)
 	for (others || e.live.Requests().Value() > 0) && time.Now().Before(end) {
 		select {

@@ -41,8 +41,12 @@ func (s *Scaler) hasTasks(p *pool) bool {
 // look asks the driver for its tasks and takes over what it says. It reports
 // whether the driver has answered.
 func (s *Scaler) look(ctx context.Context, p *pool) bool {
-	p.looking.Lock()
-	defer p.looking.Unlock()
+	select {
+	case p.looking <- struct{}{}:
+		defer func() { <-p.looking }()
+	case <-ctx.Done():
+		return false
+	}
 	s.mu.Lock()
 	horizon := p.registered // what was registered later need not be in the list
 	s.mu.Unlock()

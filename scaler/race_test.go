@@ -1,0 +1,86 @@
+package scaler_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/webordinary/warmgate/scaler/drivertest"
+	"github.com/webordinary/warmgate/session"
+)
+
+var quickStart = drivertest.Script{RunsAfter: 300 * time.Millisecond, ListensAfter: 500 * time.Millisecond}
+
+// Requests come to all replicas just when the session falls asleep.
+func TestRaceWakeAgainstSleep(t *testing.T) {
+	race(t, func(t *testing.T, seed uint64) {
+		c := newCluster(t, seed, setup{script: quickStart, rough: seed%2 == 0, skewed: seed%4 > 1})
+		c.create("s1")
+		c.warm(c.any(), "s1")
+		for range 6 {
+			kind := []session.ActivityKind{session.Navigation, session.Request}[c.random.IntN(2)]
+			c.later(c.between(8*time.Second, 35*time.Second), c.any(), "s1", kind, c.between(0, 14*time.Second))
+		}
+		c.run(40*time.Second, "s1")
+		c.finish("s1")
+	})
+}
+
+// A session is ended on one replica while others use it.
+func TestRaceEndAgainstTouch(t *testing.T) {
+	race(t, func(t *testing.T, seed uint64) {
+		c := newCluster(t, seed, setup{script: quickStart, rough: seed%2 == 0, skewed: seed%4 > 1})
+		c.create("s1")
+		c.warm(c.any(), "s1")
+		for range 6 {
+			c.later(c.between(0, 20*time.Second), c.any(), "s1", session.Navigation, c.between(0, 5*time.Second))
+		}
+		c.run(c.between(time.Second, 20*time.Second), "s1")
+		c.end(c.any(), "s1")
+		c.run(20*time.Second, "s1")
+		c.finish("s1")
+	})
+}
+
+// The first requests of a session come to three replicas at once.
+func TestRaceTwoStarts(t *testing.T) {
+	race(t, func(t *testing.T, seed uint64) {
+		c := newCluster(t, seed, setup{replicas: 3, script: quickStart, skewed: seed%2 == 0})
+		c.create("s1")
+		for _, r := range c.replicas {
+			for range 2 {
+				c.later(c.between(0, 100*time.Millisecond), r, "s1", session.Navigation, c.between(0, 5*time.Second))
+			}
+		}
+		c.clients.Wait()
+		if n := len(c.fake.Started()); n != 1 || c.refused > 0 {
+			c.blame("%d tasks were started, and %d requests refused", n, c.refused)
+		}
+		c.finish("s1")
+	})
+}
+
+// A replica, often the one with the lease, is stopped for a while and goes on.
+func TestRacePausedReplica(t *testing.T) {
+	race(t, func(t *testing.T, seed uint64) {
+		c := newCluster(t, seed, setup{script: quickStart, rough: seed%2 == 0, skewed: seed%4 > 1})
+		c.create("s1")
+		c.create("s2")
+		c.run(5 * time.Second)
+		holder := c.replicas[0]
+		if c.replicas[1].lease.Held() != (c.random.IntN(4) == 0) {
+			holder = c.replicas[1]
+		}
+		c.warm(c.any(), "s1")
+		c.warm(c.any(), "s2")
+		for range 8 {
+			id := []session.ID{"s1", "s2"}[c.random.IntN(2)]
+			c.later(c.between(0, 60*time.Second), c.any(), id, session.Navigation, c.between(0, 9*time.Second))
+		}
+		c.run(c.between(time.Second, 30*time.Second), "s1", "s2")
+		holder.sever()
+		c.run(c.between(time.Second, 40*time.Second), "s1", "s2")
+		holder.heal()
+		c.run(10*time.Second, "s1", "s2")
+		c.finish("s1", "s2")
+	})
+}
