@@ -110,7 +110,7 @@ func newReplica(t *testing.T, k *link, n int, set setup) *replica {
 		}
 	}
 	clocks := set.clocks
-	if clocks == (session.Clocks{}) {
+	if clocks.TTL == 0 {
 		clocks = raceClocks
 	}
 	cached, err := cache.New(k, cache.Options{Fresh: time.Second, Retry: 300 * time.Millisecond})
@@ -342,6 +342,11 @@ func (c *cluster) stopping(task string) {
 	for u := range c.open {
 		if u.task == task && !u.exempt {
 			c.blame("task %s is stopped under a request", task)
+		}
+	}
+	for id := range c.used {
+		if rec, err := c.memory.Session(context.Background(), id); err == nil && rec.Target.TaskID == task && rec.Status == session.Active {
+			c.blame("task %s is stopped while session %s has it", task, id)
 		}
 	}
 }
