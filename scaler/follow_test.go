@@ -129,6 +129,7 @@ func TestFollowSleep(t *testing.T) {
 // A request that takes long, or a socket, on one replica holds off the sleep that
 // the clocks of another would bring.
 func TestLongUseHoldsOffSleep(t *testing.T) {
+	t.Parallel()
 	for name, count := range map[string]func(*session.Live) session.Counter{
 		"socket": (*session.Live).Sockets, "request": (*session.Live).Requests,
 	} {
@@ -181,6 +182,7 @@ func TestUseResumesSleep(t *testing.T) {
 // A replica is killed at any step; what it leaves is put right by the other one
 // within two minutes.
 func TestOrphans(t *testing.T) {
+	t.Parallel()
 	session1 := scaler.TaskSpec{Pool: "edit", Key: "s1", SessionID: "s1", ClientID: "acme", Base: "/", Token: "edit/s1/s1/2/0"}
 	woken := func(c *cluster) session.Session {
 		rec, err := c.memory.Update(c.t.Context(), "s1", session.WakeChange(1, visit(), time.Hour))

@@ -325,38 +325,3 @@ func (s *Scaler) doom(t *task) {
 	t.giveUp(errAbandoned)
 	close(t.dooming)
 }
-
-// putDown stops a doomed task once its last requests are through, again until
-// the driver confirms.
-func (s *Scaler) putDown(t *task) {
-	const firstPause, longestPause = time.Second, 30 * time.Second
-	t.leaving.Wait()
-	for pause := firstPause; t.id != ""; pause = min(2*pause, longestPause) {
-		err := s.stopOnce(t)
-		s.metrics.stopped(t.pool, err)
-		if err == nil {
-			s.log.Info("task is stopped", "pool", t.pool.Name, "key", t.spec.Key, "task", t.id)
-			break
-		}
-		s.log.Warn("cannot stop a task", "pool", t.pool.Name, "task", t.id, "error", err)
-		select {
-		case <-time.After(pause):
-		case <-s.background.Done():
-			return
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(t.pool.byID, t.id)
-	delete(t.pool.tasks, t)
-	delete(t.group.tasks, t)
-	t.group.forget()
-}
-
-// stopOnce asks the driver once.
-func (s *Scaler) stopOnce(t *task) error {
-	const patience = 3 * time.Minute // longer than Fargate's longest stopTimeout
-	ctx, cancel := context.WithTimeout(s.background, patience)
-	defer cancel()
-	return t.pool.Driver.Stop(ctx, t.id)
-}
