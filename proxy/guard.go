@@ -20,6 +20,10 @@ func guard(r *http.Request, escapedPath string) (status int, err error) {
 	if r.RequestURI == "*" || len(escapedPath) == 0 || escapedPath[0] != '/' {
 		return http.StatusBadRequest, &session.InvalidError{Field: "request target", Reason: "is not a path"}
 	}
+	if strings.IndexByte(r.RequestURI, '#') >= 0 {
+		// net/url takes it for part of the path, others for its end (RFC 9112 3.2).
+		return http.StatusBadRequest, &session.InvalidError{Field: "request target", Reason: "holds a #, which is written %23"}
+	}
 	if err := route.CheckPath(escapedPath); err != nil {
 		return http.StatusBadRequest, &session.InvalidError{Field: "path", Reason: err.Error()}
 	}
