@@ -138,7 +138,7 @@ func TestReplicas(t *testing.T) {
 	w := newWorkshop(t)
 	site := w.addFixture(t, "a")
 	// Long enough for an edit on a busy machine, which is a human sign.
-	s := newCloud(t, w, clocks{IdleTimeout: 15 * time.Second, PresenceLimit: 15 * time.Second})
+	s := newCloud(t, w, clocks{IdleTimeout: 10 * time.Second, PresenceLimit: 10 * time.Second})
 	b := newBrowser(t)
 	id := s.activate(t, "a")
 
