@@ -82,7 +82,7 @@ func (b *Balancer) Run(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		for _, r := range b.replicas {
-			go func() { r.down.Store(!b.healthy(ctx, r)) }()
+			go func() { r.down.Store(!ready(ctx, b.health, r.Replica)) }()
 		}
 		select {
 		case <-tick.C:
@@ -90,8 +90,4 @@ func (b *Balancer) Run(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-}
-
-func (b *Balancer) healthy(ctx context.Context, r *backend) bool {
-	return ready(ctx, b.health, r.Replica)
 }

@@ -14,7 +14,7 @@ import (
 
 // TestFirstByteToRunTask measures how long a cold request takes until ECS is asked for its task, one at a time.
 func TestFirstByteToRunTask(t *testing.T) {
-	s := newStage(t, tasks(10*time.Minute, patientStart))
+	s := newStageOf(t, newSites(0, 0), replicas.WorldOptions{Config: tasks(10*time.Minute, patientStart)})
 	ids := names(rounds)
 	var took []time.Duration
 	for i, id := range ids {

@@ -11,7 +11,7 @@ import (
 )
 
 // nap is about how long it takes from the first step of falling asleep to the second.
-const nap = 8 * time.Second
+const nap = 11 * time.Second
 
 // TestWakeAgainstSleep has a request meet each moment of falling asleep, on the replica that sends to sleep or on the
 // other: it is served, by a task that nobody stops, and at most one task is started for it.
@@ -29,7 +29,7 @@ func TestWakeAgainstSleep(t *testing.T) {
 		if err := until(id+" to fall asleep", func() bool { return s.is(t.Context(), i/2, id, "inactive") }); err != nil {
 			return err
 		}
-		<-time.After((nap + time.Second) * time.Duration(i) / rounds) // from the first step to after the second
+		<-time.After((nap + 2*time.Second) * time.Duration(i) / rounds) // from the first step to after the second
 		return served(t.Context(), s.direct(i, id), id)
 	})
 	again := 0

@@ -96,7 +96,6 @@ trusted_proxies: [127.0.0.1/32]
 health: { listen: "" }
 admin: { token_file: %s }
 store: { kind: dynamodb, endpoint: "http://%s" }
-log: { level: debug }
 `
 
 func (w *World) startReplicas(t testing.TB, o WorldOptions) {
@@ -135,7 +134,7 @@ func (w *World) startReplicas(t testing.TB, o WorldOptions) {
 				t.Error(err)
 			}
 			if t.Failed() {
-				t.Logf("log of replica %d (%s):\n%s", i, r.Address(), printed)
+				t.Logf("end of the log of replica %d (%s):\n%s", i, r.Address(), printed.tail())
 			}
 		})
 		w.Replicas = append(w.Replicas, r)
@@ -188,4 +187,11 @@ func (o *output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.text.String()
+}
+
+// tail returns the end of what was printed, which is enough to see what a replica was at.
+func (o *output) tail() string {
+	const most = 256 << 10
+	text := o.String()
+	return text[max(0, len(text)-most):]
 }
