@@ -47,6 +47,10 @@ func (s *stage) pauseRound(t *testing.T, i int, id string, pause time.Duration) 
 	if err := served(t.Context(), s.direct(i, id), id); err != nil { // paused while it has something to put to sleep
 		return err
 	}
+	held, err := s.api(i).Metric(t.Context(), "warmgate_lease_held")
+	if err != nil {
+		return err
+	}
 	if err := paused.Signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
@@ -57,6 +61,15 @@ func (s *stage) pauseRound(t *testing.T, i int, id string, pause time.Duration) 
 			if err := served(t.Context(), s.direct(i+1, id), id); err != nil {
 				return err
 			}
+		}
+	}
+	if pause > leaseTTL {
+		err := until("the lease to be with the other replica", func() bool {
+			other, err := s.api(i+1).Metric(t.Context(), "warmgate_lease_held")
+			return err == nil && other >= held
+		})
+		if err != nil {
+			return err
 		}
 	}
 	for _, id := range []string{id, "steady"} {
