@@ -132,6 +132,7 @@ func TestRefusals(t *testing.T) {
 		{"new member of an action", ruleJSON("1", onPath, `{"Type":"forward","RetryConfig":{}}`), `an action cannot be read: it has the member "RetryConfig"`},
 		{"path twice", ruleJSON("1", onPath+","+onPath, answer), "has two conditions path-pattern"},
 		{"no values", ruleJSON("1", `{"Field":"host-header"}`, answer), "the condition host-header has no values"},
+		{"no path", ruleJSON("1", `{"Field":"path-pattern"}`, answer), "the condition path-pattern has no values"},
 		{"no header", ruleJSON("1", `{"Field":"http-header","Values":["x"]}`, answer), "has no HttpHeaderConfig"},
 		{"query as values", ruleJSON("1", `{"Field":"query-string","Values":["x"]}`, answer), "must have pairs in QueryStringConfig"},
 		{"method by regex", ruleJSON("1", `{"Field":"http-request-method","Values":["GET"],"RegexValues":["."]}`, answer), "which it cannot have"},

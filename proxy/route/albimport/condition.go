@@ -104,6 +104,7 @@ func (m *ruleMaker) query(c *conditionShape) {
 // dropPathsThatNeverMatch leaves out patterns that do not begin as paths do.
 func (m *ruleMaker) dropPathsThatNeverMatch() {
 	p := &m.rule.Conditions.Path
+	had := len(p.Values)
 	p.Values = slices.DeleteFunc(slices.Clone(p.Values), func(v string) bool {
 		never := v == "" || strings.IndexByte("/*?", v[0]) < 0
 		if never {
@@ -111,9 +112,7 @@ func (m *ruleMaker) dropPathsThatNeverMatch() {
 		}
 		return never
 	})
-	if len(p.Values)+len(p.Regex) == 0 {
-		m.never, m.neverField = true, fieldPath
-	}
+	m.never = had > 0 && len(p.Values)+len(p.Regex) == 0
 }
 
 // union is a and what b has besides, without repetitions, in their order.

@@ -183,17 +183,17 @@ func (c *converter) rule(r ruleDocument) {
 	name := about(&rule.Rule)
 	m := &ruleMaker{converter: c, rule: &rule, about: name}
 	m.conditions(r.Conditions)
+	if m.never && len(m.mistakes) == 0 {
+		c.note(name, "is left out: no request can match its %s", fieldPath)
+		return
+	}
 	m.actions(r.Actions)
 	m.transforms(r.Transforms)
-	if len(m.mistakes) == 0 && !m.never {
+	if len(m.mistakes) == 0 {
 		m.check()
 	}
 	for _, text := range m.mistakes {
 		c.refused.Rules = append(c.refused.Rules, name+": "+text)
-	}
-	if m.never {
-		c.note(name, "is left out: no request can match its %s", m.neverField)
-		return
 	}
 	c.result.Rules = append(c.result.Rules, rule)
 }
@@ -204,9 +204,8 @@ type ruleMaker struct {
 	rule     *Rule
 	about    string
 	mistakes []string
-	// never tells that no request matches neverField.
-	never      bool
-	neverField string
+	// never tells that no request matches the rule's path patterns.
+	never bool
 }
 
 func (m *ruleMaker) mistake(format string, args ...any) {
