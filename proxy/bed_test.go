@@ -195,7 +195,7 @@ const upstreamAddr = "127.0.0.1:4321"
 
 // sessionRule is the rule most tests use.
 func sessionRule(s route.Session) route.Rule {
-	s.Pool = "edit"
+	s.Pool, s.AllowGuessable = "edit", true
 	return route.Rule{Priority: 15, Conditions: route.Conditions{Path: route.Patterns{Values: []string{"/session/*"}}}, Action: &s}
 }
 

@@ -284,8 +284,11 @@ func (x *explainer) session(rule *route.Rule, action *route.Session) ExplainedAc
 	if refused, ok := x.rewrite(rule, path); !ok {
 		return refused
 	}
-	if _, err := session.ParseID(id.ID); err != nil {
+	switch parsed, err := session.ParseID(id.ID); {
+	case err != nil:
 		return x.nobody(e, fmt.Sprintf("%q is no session id", id.ID))
+	case !action.AllowGuessable && !parsed.LooksRandom():
+		return x.nobody(e, "the id can be guessed, and the rule has no allow_guessable")
 	}
 	e.Path, e.Host = x.path, x.upstreamHost(action.Host == route.HostPreserve)
 	return e

@@ -30,9 +30,9 @@ func explainTable(t *testing.T) *route.Table {
 		}}},
 		{Priority: 10, Conditions: path("/api/*"), Action: &route.Session{
 			Pool: "edit", Port: 8080, Prefix: route.PrefixKeep, Host: route.HostPreserve,
-			ID: []route.IDSource{"header:X-Session-ID", route.SourceHint},
+			ID: []route.IDSource{"header:X-Session-ID", route.SourceHint}, AllowGuessable: true,
 		}},
-		{Priority: 15, Conditions: path("/session/*"), Action: &route.Session{Pool: "edit"}},
+		{Priority: 15, Conditions: path("/session/*"), Action: &route.Session{Pool: "edit", AllowGuessable: true}},
 		{Priority: 20, Conditions: path("/files/*"), Action: &route.Static{Dir: "site"}},
 		{Priority: 21, Conditions: path("/secure/*"), Action: &route.Redirect{Protocol: "HTTPS", Port: "443", StatusCode: 301}},
 		{
@@ -40,7 +40,7 @@ func explainTable(t *testing.T) *route.Table {
 			Rewrite: route.Rewrite{Path: route.Replacement{Regex: "^/moved", Replace: "/to"}, Host: route.Replacement{Regex: "^w$", Replace: "v"}},
 		},
 		{
-			Priority: 24, Conditions: path("/edit/*"), Action: &route.Session{Pool: "edit"},
+			Priority: 24, Conditions: path("/edit/*"), Action: &route.Session{Pool: "edit", AllowGuessable: true},
 			Rewrite: route.Rewrite{Path: route.Replacement{Regex: "^/x", Replace: "/y"}},
 		},
 		{Priority: 25, Conditions: path("/dots/*"), Action: route.ForwardTo("http://a:1"), Rewrite: route.Rewrite{Path: route.Replacement{Regex: "/x", Replace: "/."}}},

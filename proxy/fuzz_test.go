@@ -66,7 +66,7 @@ func fuzzHandler(f *testing.F) (h *Handler, asked *sites) {
 		sessionRule(route.Session{}),
 		{Priority: 100, Conditions: path("/api/*"), Action: route.ForwardTo("http://api:1")},
 		{Priority: 101, Conditions: path("/old/*"), Action: &route.Redirect{Host: "new.example.com", Path: "/new/#{path}"}},
-		{Priority: 102, Conditions: path("/hint/*"), Action: &route.Session{Pool: "edit", ID: []route.IDSource{"header:X-Session-ID", route.SourceHint}}},
+		{Priority: 102, Conditions: path("/hint/*"), Action: &route.Session{Pool: "edit", ID: []route.IDSource{"header:X-Session-ID", route.SourceHint}, AllowGuessable: true}},
 		{
 			Priority: 103, Conditions: path("/moved/*"), Action: route.ForwardTo("http://api:1"),
 			Rewrite: route.Rewrite{

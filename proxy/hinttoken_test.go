@@ -52,7 +52,7 @@ func TestSocketsByToken(t *testing.T) {
 			var seen []string
 			b := rulesBed(t, viteSite(&seen),
 				sessionRule(route.Session{Prefix: prefix, NoRewrite: true}),
-				rule(30, "/ws/*", &route.Session{Pool: "edit", ID: []route.IDSource{route.SourceHint}}),
+				rule(30, "/ws/*", &route.Session{Pool: "edit", ID: []route.IDSource{route.SourceHint}, AllowGuessable: true}),
 				route.Rule{Default: true, Action: &route.FixedResponse{StatusCode: 404}})
 			b.ready()
 			want := func(what, host, target string, status int, upstream string) {
@@ -89,7 +89,7 @@ func TestTokenIsAskedFor(t *testing.T) {
 			var seen []string
 			b := rulesBed(t, viteSite(&seen),
 				sessionRule(route.Session{NoRewrite: noRewrite}),
-				rule(30, "/ws/*", &route.Session{Pool: "edit", ID: []route.IDSource{route.SourceHint}}))
+				rule(30, "/ws/*", &route.Session{Pool: "edit", ID: []route.IDSource{route.SourceHint}, AllowGuessable: true}))
 			b.ready()
 			header := map[string]string{"If-None-Match": `"v"`}
 			first := b.get("/session/demo/@vite/client", header)

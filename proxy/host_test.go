@@ -24,37 +24,37 @@ func TestHostsAreTranslated(t *testing.T) {
 		want   seen
 	}{
 		{
-			"session", "192.0.2.9:1", &route.Session{Pool: "edit"}, "localhost:8080",
+			"session", "192.0.2.9:1", &route.Session{Pool: "edit", AllowGuessable: true}, "localhost:8080",
 			map[string]string{"Origin": "http://localhost:8080", "Referer": "http://localhost:8080/session/demo/a"},
 			seen{site, "http://" + site, "http://" + site + "/a", "http", "localhost:8080", "8080", "/session/demo", "/session/demo/next"},
 		},
 		{
-			"session, TLS in front", "10.0.0.9:1", &route.Session{Pool: "edit"}, "edit.example.com",
+			"session, TLS in front", "10.0.0.9:1", &route.Session{Pool: "edit", AllowGuessable: true}, "edit.example.com",
 			map[string]string{"Origin": "https://edit.example.com", "Referer": "https://edit.example.com/session/demo/", "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1"},
 			seen{site, "http://" + site, "http://" + site + "/", "https", "edit.example.com", "443", "/session/demo", "/session/demo/next"},
 		},
 		{
-			"session, IPv6", "192.0.2.9:1", &route.Session{Pool: "edit"}, "[::1]:8080",
+			"session, IPv6", "192.0.2.9:1", &route.Session{Pool: "edit", AllowGuessable: true}, "[::1]:8080",
 			map[string]string{"Origin": "http://[::1]:8080", "Referer": "http://[::1]:8080/session/demo/"},
 			seen{site, "http://" + site, "http://" + site + "/", "http", "[::1]:8080", "8080", "/session/demo", "/session/demo/next"},
 		},
 		{
-			"session, IPv6 without a port", "10.0.0.9:1", &route.Session{Pool: "edit"}, "[::1]",
+			"session, IPv6 without a port", "10.0.0.9:1", &route.Session{Pool: "edit", AllowGuessable: true}, "[::1]",
 			map[string]string{"Origin": "http://[::1]", "X-Forwarded-Port": "8443"},
 			seen{site, "http://" + site, "", "http", "[::1]", "8443", "/session/demo", "/session/demo/next"},
 		},
 		{
-			"session, other origin", "192.0.2.9:1", &route.Session{Pool: "edit"}, "localhost:8080",
+			"session, other origin", "192.0.2.9:1", &route.Session{Pool: "edit", AllowGuessable: true}, "localhost:8080",
 			map[string]string{"Origin": "http://localhost:80801", "Referer": "http://localhost/session/demo/a"},
 			seen{site, "http://localhost:80801", "http://localhost/session/demo/a", "http", "localhost:8080", "8080", "/session/demo", "/session/demo/next"},
 		},
 		{
-			"session, no origin", "192.0.2.9:1", &route.Session{Pool: "edit"}, "localhost:8080",
+			"session, no origin", "192.0.2.9:1", &route.Session{Pool: "edit", AllowGuessable: true}, "localhost:8080",
 			map[string]string{"Origin": "null"},
 			seen{site, "null", "", "http", "localhost:8080", "8080", "/session/demo", "/session/demo/next"},
 		},
 		{
-			"session that keeps prefix and host", "192.0.2.9:1", &route.Session{Pool: "edit", Prefix: route.PrefixKeep, Host: route.HostPreserve}, "localhost:8080",
+			"session that keeps prefix and host", "192.0.2.9:1", &route.Session{Pool: "edit", Prefix: route.PrefixKeep, Host: route.HostPreserve, AllowGuessable: true}, "localhost:8080",
 			map[string]string{"Origin": "http://localhost:8080", "Referer": "http://localhost:8080/session/demo/a"},
 			seen{"localhost:8080", "http://localhost:8080", "http://localhost:8080/session/demo/a", "http", "localhost:8080", "8080", "", "http://" + site + "/next"},
 		},

@@ -52,7 +52,7 @@ func TestRewrites(t *testing.T) {
 	site := sessionRule(route.Session{})
 	site.Rewrite = path("^/(en|de)/(.*)$", "/$2")
 	site.Rewrite.Host = host.Host
-	kept := rule(16, "/kept/*", &route.Session{Pool: "edit", Prefix: route.PrefixKeep})
+	kept := rule(16, "/kept/*", &route.Session{Pool: "edit", Prefix: route.PrefixKeep, AllowGuessable: true})
 	kept.Rewrite = path("^/kept/demo/", "/session/demo/")
 	for _, tt := range []struct {
 		target string

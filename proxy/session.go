@@ -3,6 +3,7 @@ package proxy
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -73,6 +74,9 @@ func (x *exchange) lookup() (session.Session, error) {
 	if err != nil {
 		return session.Session{}, session.ErrNotFound
 	}
+	if !x.action.AllowGuessable && !id.LooksRandom() {
+		return session.Session{}, errGuessable
+	}
 	if wait, ok := x.h.budgets.missesLeft(x.origin.client); !ok && !x.h.registry.Has(id) {
 		x.h.metrics.refused.WithLabelValues("misses").Inc()
 		return session.Session{}, &session.RefusedError{What: "too many unknown sessions were asked for", RetryAfter: wait}
@@ -81,10 +85,25 @@ func (x *exchange) lookup() (session.Session, error) {
 	if errors.Is(err, session.ErrNotFound) {
 		x.h.budgets.spendMiss(x.origin.client)
 	}
-	if err == nil && x.action.Pool != "" && s.Pool != "" && s.Pool != x.action.Pool {
+	if err == nil && !x.mayServe(&s) {
 		return session.Session{}, session.ErrNotFound
 	}
 	return s, err
+}
+
+// errGuessable: the rule serves ids that nobody guesses only. From outside there is
+// no such session; the access log says more.
+var errGuessable = fmt.Errorf("the id can be guessed, and the rule has no allow_guessable: %w", session.ErrNotFound)
+
+// mayServe reports whether the session is one of the rule's: of its pool, and of
+// the client that the request names where a template puts both together: a-b and c
+// make the same id as a and b-c.
+func (x *exchange) mayServe(s *session.Session) bool {
+	if x.action.Pool != "" && s.Pool != "" && s.Pool != x.action.Pool {
+		return false
+	}
+	client := x.rule.Client(&x.facts)
+	return client == "" || s.ClientID == "" || strings.EqualFold(client, string(s.ClientID))
 }
 
 // withoutSession answers a request whose session is unknown, over, or cannot be

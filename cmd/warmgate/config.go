@@ -36,7 +36,7 @@ type Config struct {
 
 	Pools     map[string]*PoolConfig     `yaml:"pools" doc:"Pools of tasks by name. Without any there is a pool \"local\" that runs astro dev in sites/{client}, a dev server for each session."`
 	Upstreams map[string]*UpstreamConfig `yaml:"upstreams,omitempty" reload:"true" doc:"Groups of fixed addresses by name, for forward rules: an ALB's target groups. A group that no rule names is not checked."`
-	Routes    []RouteConfig              `yaml:"routes" reload:"true" doc:"Rules with the meaning of ALB listener rules: the first in ascending priority whose conditions all hold. A condition holds if one of its values matches. Each rule has exactly one action: session, forward, static, redirect, fixed_response or management. Without any route there is one for /session/*, to the only pool."`
+	Routes    []RouteConfig              `yaml:"routes" reload:"true" doc:"Rules with the meaning of ALB listener rules: the first in ascending priority whose conditions all hold. A condition holds if one of its values matches. Each rule has exactly one action: session, forward, static, redirect, fixed_response or management. Without any route there is one for /session/*, to the only pool, with allow_guessable."`
 }
 
 // HealthConfig is the section health.

@@ -84,7 +84,7 @@ func defaultPools() map[string]*PoolConfig {
 }
 
 func defaultRoutes() []RouteConfig {
-	return []RouteConfig{{Priority: 10, Path: []string{"/session/*"}, Session: &SessionAction{}}}
+	return []RouteConfig{{Priority: 10, Path: []string{"/session/*"}, Session: &SessionAction{AllowGuessable: true}}}
 }
 
 // fillDefaults replaces zero values of the pool called name.

@@ -65,7 +65,7 @@ type SessionAction struct {
 	NoRewrite      bool     `yaml:"no_rewrite,omitempty" doc:"Passes the site's answers on as they are although the prefix was stripped."`
 	ID             []string `yaml:"id,omitempty" doc:"Where the session's id comes from, in this order: path, host:{id}.example.com, header:NAME, hint. Empty: path."`
 	Template       string   `yaml:"template,omitempty" doc:"Builds the id from what the sources found, for example {client}-{thread}. Empty: {id}."`
-	AllowGuessable bool     `yaml:"allow_guessable,omitempty" doc:"Says that the ids of this rule may be open to guessing; whoever guesses one sees its site. Required with template."`
+	AllowGuessable bool     `yaml:"allow_guessable,omitempty" doc:"Serves sessions whose ids are open to guessing, too: whoever guesses one sees its site. Without it there is no session here by an id that does not look random, like a UUID or the ids that Warmgate makes. Required with template."`
 }
 
 // StaticAction is the action static.

@@ -16,8 +16,8 @@ pools:
   edit: { key: '{session}', driver: static, port: 4321, ports: [8080], static: { addresses: ['127.0.0.1:1'] } }
 routes:
   - { priority: 5, path: ['/hermes/*'], method: [GET, HEAD], forward: { urls: ['http://127.0.0.1:3000'] } }
-  - { priority: 10, path: ['/api/*'], session: { pool: edit, port: 8080, prefix: keep, id: ['header:X-Session-ID', hint] } }
-  - { priority: 15, path: ['/session/*'], session: { pool: edit } }
+  - { priority: 10, path: ['/api/*'], session: { pool: edit, port: 8080, prefix: keep, id: ['header:X-Session-ID', hint], allow_guessable: true } }
+  - { priority: 15, path: ['/session/*'], session: { pool: edit, allow_guessable: true } }
   - { priority: 20, path: ['/*'], source_ip: [192.0.2.0/24], header: [{ name: X-Old, values: ['1', '2'] }], redirect: { host: 'old.#{host}' } }
 `
 

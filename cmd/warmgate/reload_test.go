@@ -113,7 +113,7 @@ log: { level: debug }
 func TestReloadRefused(t *testing.T) {
 	t.Parallel()
 	pool := staticPool(site(t))
-	session := "routes: [{ priority: 15, path: ['/session/*'], session: { pool: %s } }, { default: true, fixed_response: { status_code: 200, body: %s } }]\n"
+	session := "routes: [{ priority: 15, path: ['/session/*'], session: { pool: %s, allow_guessable: true } }, { default: true, fixed_response: { status_code: 200, body: %s } }]\n"
 	first := pool + fmt.Sprintf(session, "edit", "first")
 	other := "pools: { other: { driver: static, static: { addresses: ['127.0.0.1:1'] } } }\n"
 	s := start(t, first)
@@ -184,7 +184,7 @@ func TestReloadUnderLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 		tables[i] = staticPool(late.Listener.Addr().String()) + fmt.Sprintf(`routes:
-  - { priority: %d, path: ["/session/*"], session: { pool: edit } }
+  - { priority: %d, path: ["/session/*"], session: { pool: edit, allow_guessable: true } }
   - { priority: %d, path: ["/site/*"], forward: { urls: ["http://%s"] } }
   - { default: true, static: { dir: %q } }
 `, 15+i, 25-i, upstream, dir)

@@ -144,6 +144,24 @@ func (r *Rule) Identify(req *Request) (Identity, bool) {
 	return Identity{}, false
 }
 
+// Client returns what the sources find for {client}; "" if there is no such name in
+// them, or in the request.
+func (r *Rule) Client(req *Request) string {
+	if r.identifier == nil {
+		return ""
+	}
+	at := slices.Index(r.identifier.variables, "client")
+	if at < 0 {
+		return ""
+	}
+	var found values
+	var id Identity
+	for i := range r.identifier.sources {
+		r.identifier.sources[i].find(req, &found, &id)
+	}
+	return found[at]
+}
+
 func (s *source) find(req *Request, found *values, id *Identity) {
 	switch s.kind {
 	case kindPath:

@@ -92,7 +92,7 @@ pools:
     driver: static
     static: { addresses: ["%[3]s"] }
 routes:
-  - { priority: 15, path: ["/session/*"], session: { pool: bench } }
+  - { priority: 15, path: ["/session/*"], session: { pool: bench, allow_guessable: true } }
 `
 
 // startWarmgate starts the binary with a session before the upstream and waits

@@ -57,7 +57,7 @@ pools:
       container: astro
       env: { CLIENT_ID: "{client}" }
 routes:
-  - { priority: 10, path: ["/session/*"], session: { pool: sites } }
+  - { priority: 10, path: ["/session/*"], session: { pool: sites, allow_guessable: true } }
 `, c.IdleTimeout, c.PresenceLimit),
 		ECS: ecstest.Options{Plan: s.plan, Run: ecstest.Exec(s.astro)},
 	})

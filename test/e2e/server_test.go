@@ -52,7 +52,7 @@ pools:
       command: ["{{.Node}}", "node_modules/.bin/astro", "dev", "--host", "127.0.0.1", "--port", "{port}"]
       env: { ASTRO_TELEMETRY_DISABLED: "1" }
 routes:
-  - { priority: 10, path: ["/session/*"], session: { pool: sites } }
+  - { priority: 10, path: ["/session/*"], session: { pool: sites, allow_guessable: true } }
 `))
 
 // server is one run, or several in a row, of the built binary over the sites of a workshop.
