@@ -43,7 +43,7 @@ it sleep when nobody uses it.`,
 	root.SetErr(a.stderr)
 	root.PersistentFlags().StringVar(&a.configFile, "config", "",
 		"configuration `file` (default: WARMGATE_CONFIG, or warmgate.yaml if there is one)")
-	root.AddCommand(a.serveCommand(), a.configCommand(), a.sessionCommand(), a.tableCommand(),
+	root.AddCommand(a.serveCommand(), a.configCommand(), a.sessionCommand(), a.poolCommand(), a.tableCommand(),
 		a.explainCommand(), a.importCommand(), a.reloadCommand(), a.versionCommand())
 	return root
 }

@@ -128,6 +128,11 @@ func (c *Config) forwardsTo(pool string) []*ForwardAction {
 	return list
 }
 
+// forwardPools returns the pools that forward rules use, in order.
+func (c *Config) forwardPools() []string {
+	return slices.DeleteFunc(c.poolNames(), func(name string) bool { return len(c.forwardsTo(name)) == 0 })
+}
+
 // idleTimeouts returns those of the pools that have one.
 func (c *Config) idleTimeouts() map[string]time.Duration {
 	timeouts := make(map[string]time.Duration)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/webordinary/warmgate/scaler/ecs/ecstest"
 )
 
 // processPool is the configuration of a pool that runs the test binary as a site
@@ -84,5 +86,81 @@ routes:
 	s.end()
 	if alive(t, steady) {
 		t.Error("a process is left behind")
+	}
+}
+
+// TestForwardToPoolOfEachDriver: the customer's service on ECS, and fixed addresses,
+// which are found again after a restart.
+func TestForwardToPoolOfEachDriver(t *testing.T) {
+	f, url := fargate(t)
+	f.AddService(ecstest.Service{Name: "hermes-service"})
+	s := newServerIn(t, t.TempDir(), fmt.Sprintf(`
+pools:
+  hermes: { driver: ecs-service, ecs: { region: us-west-2, endpoint: %q, cluster: edit-cluster, service: hermes-service } }
+  fixed: { driver: static, static: { addresses: [%q] } }
+routes:
+  - { priority: 5, path: ["/hermes/*"], forward: { pool: hermes } }
+  - { priority: 6, path: ["/fixed/*"], forward: { weighted: [{ pool: fixed, weight: 1 }, { pool: hermes, weight: 0 }] } }
+`, url, site(t)))
+	s.start()
+	if got := f.Desired("hermes-service"); got != 0 {
+		t.Errorf("before any request %d tasks are desired, want 0", got)
+	}
+	for range 3 {
+		if status, body := get(t, s.public+"/hermes/jobs"); status != http.StatusOK {
+			t.Errorf("/hermes/jobs = %d %q", status, body)
+		}
+		if status, body := get(t, s.public+"/fixed/x"); status != http.StatusOK || body != "site /fixed/x" {
+			t.Errorf("/fixed/x = %d %q", status, body)
+		}
+	}
+	if got := f.Desired("hermes-service"); got != 1 || f.Count("UpdateService") != 1 {
+		t.Errorf("%d tasks are desired after %d calls, want 1 after 1", got, f.Count("UpdateService"))
+	}
+	s.end()
+
+	again := &server{t: t, folder: s.folder}
+	again.start()
+	if status, body := get(t, again.public+"/fixed/x"); status != http.StatusOK || body != "site /fixed/x" {
+		t.Errorf("after a restart /fixed/x = %d %q", status, body)
+	}
+	if status, _ := get(t, again.public+"/hermes/jobs"); status != http.StatusOK || f.Count("UpdateService") != 1 {
+		t.Errorf("after a restart /hermes/jobs = %d, UpdateService was called %d times, want the task that runs", status, f.Count("UpdateService"))
+	}
+	again.end()
+}
+
+// TestPoolCommands: what is known of a pool, and a wake by hand.
+func TestPoolCommands(t *testing.T) {
+	t.Parallel()
+	s := start(t, fmt.Sprintf(`
+pools:
+  edit: { key: "{session}", driver: static, static: { addresses: ["127.0.0.1:1"] } }
+  hermes: { driver: static, idle_timeout: 1h, static: { addresses: [%q] } }
+routes:
+  - { priority: 5, path: ["/hermes/*"], forward: { pool: hermes } }
+`, site(t)))
+	defer s.end()
+	out, err := s.cli("pool", "list")
+	if err != nil || !strings.Contains(out, "hermes") || !strings.Contains(out, "inactive") || strings.Contains(out, "edit") {
+		t.Errorf("pool list = %q, %v, want hermes asleep and no pool of sessions", out, err)
+	}
+	if out, err := s.cli("pool", "wake", "hermes"); err != nil || !strings.Contains(out, "hermes") {
+		t.Errorf("pool wake = %q, %v", out, err)
+	}
+	eventually(t, "the pool serves", func() bool {
+		out, err := s.cli("pool", "status", "hermes")
+		return err == nil && strings.Contains(out, "active") && strings.Contains(out, "a management call") &&
+			strings.Contains(out, "target") && strings.Contains(out, "sleeps")
+	})
+	for _, verb := range []string{"status", "wake"} {
+		for _, name := range []string{"edit", "nobody"} {
+			if out, err := s.cli("pool", verb, name); err == nil {
+				t.Errorf("pool %s %s = %q, want an error: no forward rule uses it", verb, name, out)
+			}
+		}
+	}
+	if out, err := s.cli("pool", "list", "--json"); err != nil || !strings.Contains(out, `"pool": "hermes"`) || strings.Contains(out, "sessionId") {
+		t.Errorf("pool list --json = %q, %v", out, err)
 	}
 }

@@ -89,7 +89,9 @@ func printStatus(w io.Writer, s *sessionView) {
 	if s.Start != nil {
 		t.fact("start", phases(s))
 	}
-	t.fact("last activity", moment(s.LastActivityAt, ago)+" ("+s.LastKind+")")
+	if s.LastKind != "" {
+		t.fact("last activity", moment(s.LastActivityAt, ago)+" ("+s.LastKind+")")
+	}
 	t.fact("sleeps", moment(s.SleepAt, fromNow))
 	t.fact("ends", s.ends())
 	t.fact("created", moment(s.CreatedAt, ago))

@@ -161,6 +161,7 @@ func wire(
 	// The management API, behind a guard for each listener that it is on.
 	management := api.New(api.Options{
 		Sessions: sessions, Pools: c.poolNames(), Logger: logger,
+		ForwardPools: func() []string { return p.reloader.config().forwardPools() }, PoolRecords: sessions,
 		PreviewURL: func(s *session.Session) string {
 			c := p.reloader.config()
 			return c.previewURL(c.PublicURL, s)

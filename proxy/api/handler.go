@@ -32,6 +32,10 @@ type Options struct {
 	// Pools are the names that a caller may give for a session's pool; none
 	// means that a caller may not choose.
 	Pools []string
+	// ForwardPools names the pools that forward rules use, which PoolRecords deals
+	// with; nil if there are none.
+	ForwardPools func() []string
+	PoolRecords  Pools
 	// PreviewURL returns where a browser sees the session; "" if nowhere. Nil
 	// means nowhere for all.
 	PreviewURL func(s *session.Session) string
@@ -46,12 +50,15 @@ type Options struct {
 // Handler is the management API, open to everybody who reaches it: put a
 // [Guard] before it. Safe for concurrent use.
 type Handler struct {
-	sessions   Sessions
-	pools      []string
-	previewURL func(s *session.Session) string
-	explain    func(q Question) (any, session.ID, error)
-	logger     *slog.Logger
-	mux        *http.ServeMux
+	sessions Sessions
+	pools    []string
+	// forwardPools and poolRecords are those of Options.
+	forwardPools func() []string
+	poolRecords  Pools
+	previewURL   func(s *session.Session) string
+	explain      func(q Question) (any, session.ID, error)
+	logger       *slog.Logger
+	mux          *http.ServeMux
 }
 
 // New returns a Handler.
@@ -67,6 +74,13 @@ func New(o Options) *Handler {
 	if h.previewURL == nil {
 		h.previewURL = func(*session.Session) string { return "" }
 	}
+	h.forwardPools, h.poolRecords = o.ForwardPools, o.PoolRecords
+	if h.forwardPools == nil {
+		h.forwardPools = func() []string { return nil }
+	}
+	h.handle(http.MethodGet, "/api/pools", h.listPools)
+	h.handle(http.MethodGet, "/api/pools/{pool}/status", h.poolStatus)
+	h.handle(http.MethodPost, "/api/pools/{pool}/wake", h.wakePool)
 	h.handle(http.MethodPost, "/api/sessions/activate", h.activate)
 	h.handle(http.MethodGet, "/api/sessions", h.list)
 	// One pattern for client/{clientId} and {id}/status: ServeMux finds that
