@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -8,7 +9,9 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/webordinary/warmgate/proxy/route"
 	"github.com/webordinary/warmgate/session"
 )
 
@@ -58,7 +61,35 @@ func BenchmarkForward(b *testing.B) {
 		h.sendBy(transport)
 		run(b, h, "/session/demo/src/a.js")
 	})
+	for name, action := range map[string]*route.Forward{"upstream": route.ForwardTo("http://a:1", "http://b:1"), "pool": hermes()} {
+		b.Run(name, func(b *testing.B) {
+			h := newBenchBed(b).handler
+			table, err := route.NewTable([]route.Rule{{Default: true, Action: action}})
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := h.SetRoutes(table); err != nil {
+				b.Fatal(err)
+			}
+			h.routing().transports[0] = transport
+			rec := session.NewPoolRecord("hermes", time.Now())
+			h.sessions = poolOnly{rec}
+			l := h.registry.Acquire(&rec)
+			b.Cleanup(l.Release)
+			l.SetBackend(session.Backend{Phase: session.PhaseReady, Target: session.Target{TaskID: "t", Addr: upstreamAddr}})
+			run(b, h, "/hermes/a.js")
+		})
+	}
 }
+
+// poolOnly has one pool's record, and finds it for nothing.
+type poolOnly struct{ record session.Session }
+
+func (poolOnly) Lookup(context.Context, session.ID) (session.Session, error) {
+	return session.Session{}, session.ErrNotFound
+}
+
+func (p poolOnly) Pool(context.Context, session.ID) (session.Session, error) { return p.record, nil }
 
 func run(b *testing.B, h http.Handler, path string) {
 	b.ReportAllocs()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -337,6 +338,77 @@ func TestReports(t *testing.T) {
 	for _, err := range o.All(t.Context()) {
 		if !errors.Is(err, session.ErrUnavailable) {
 			t.Errorf("All while the store is down = %v, want ErrUnavailable", err)
+		}
+	}
+}
+
+// TestPoolOfTheManager: made once, however many ask at a time; woken by hand; in no
+// list of sessions.
+func TestPoolOfTheManager(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice()
+		store := &poolStore{Memory: o.store, records: map[session.ID]session.Session{}}
+		m := session.NewManager(session.ManagerOptions{Store: store, Registry: o.registry, Extender: o, Backends: o})
+		var at sync.WaitGroup
+		for range 20 {
+			at.Go(func() {
+				if s, err := m.Pool(t.Context(), session.PoolID("hermes")); err != nil || s.Pool != "hermes" || s.Status != session.Inactive {
+					t.Errorf("Pool = %+v, %v", s, err)
+				}
+			})
+		}
+		at.Wait()
+		if store.created != 1 {
+			t.Errorf("the record was made %d times, want once", store.created)
+		}
+		for r, err := range m.All(t.Context()) {
+			t.Errorf("All yields %s, %v", r.Session.ID, err)
+		}
+		// Whoever has ended it does not stop the service for ever.
+		ended := store.records[session.PoolID("hermes")]
+		ended.Status = session.Expired
+		store.records[ended.ID] = ended
+		if s, err := m.Pool(t.Context(), ended.ID); err != nil || s.Status != session.Inactive || s.Generation <= ended.Generation {
+			t.Errorf("after an end Pool = %s, generation %d, %v; want it anew", s.Status, s.Generation, err)
+		}
+	})
+}
+
+// poolStore keeps pools' own records, too.
+type poolStore struct {
+	*storetest.Memory
+	mu      sync.Mutex
+	records map[session.ID]session.Session
+	created int
+}
+
+func (p *poolStore) Session(_ context.Context, id session.ID) (session.Session, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s, ok := p.records[id]
+	if !ok {
+		return s, session.ErrNotFound
+	}
+	return s, nil
+}
+
+func (p *poolStore) Create(_ context.Context, s session.Session) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if old, ok := p.records[s.ID]; ok && !old.Status.Ended() {
+		return session.ErrConflict
+	}
+	p.records[s.ID] = s
+	p.created++
+	return nil
+}
+
+func (p *poolStore) ByStatus(context.Context, ...session.Status) iter.Seq2[session.Session, error] {
+	return func(yield func(session.Session, error) bool) {
+		for _, s := range p.records {
+			if !yield(s, nil) {
+				return
+			}
 		}
 	}
 }
