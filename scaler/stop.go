@@ -31,8 +31,7 @@ func (s *Scaler) putDown(t *task) {
 	t.group.forget()
 }
 
-// claim is what the record of a task's only session says about a task that is
-// doomed here.
+// claim is what the records say about a task that is doomed here.
 type claim int
 
 const (
@@ -41,8 +40,7 @@ const (
 	// pending: the session has it, or waits for it; the record is about to be
 	// changed, here or by another replica.
 	pending
-	// elsewhere: its start failed here, and succeeded on another replica, which
-	// saw it answer. It is that one's.
+	// elsewhere: a session has it that another replica serves. It is that one's.
 	elsewhere
 )
 
@@ -52,13 +50,16 @@ const (
 // that is long out of date.
 func (s *Scaler) claimOn(t *task) claim {
 	s.mu.Lock()
-	gone, answered := t.view.State == TaskGone, !t.readyAt.IsZero()
+	gone, answered, failed := t.view.State == TaskGone, !t.readyAt.IsZero(), t.err != nil
 	s.mu.Unlock()
-	if gone || s.opts.Alone || !t.pool.dedicated {
+	if gone || s.opts.Alone || !t.pool.dedicated && failed {
 		return none
 	}
 	ctx, cancel := context.WithTimeout(s.background, followTimeout)
 	defer cancel()
+	if !t.pool.dedicated {
+		return s.claimOnShared(ctx, t)
+	}
 	found, err := s.store.Sessions(ctx, []session.ID{t.spec.SessionID})
 	switch {
 	case err != nil:
@@ -77,6 +78,20 @@ func (s *Scaler) claimOn(t *task) claim {
 		return pending
 	}
 	return elsewhere
+}
+
+// claimOnShared returns whether any session has the task, which is one too many
+// as far as is known here: another replica may have assigned it meanwhile.
+func (s *Scaler) claimOnShared(ctx context.Context, t *task) claim {
+	has := func(rec *session.Session) bool { return rec.Target.TaskID == t.id }
+	users, err := s.list(ctx, has, session.Initializing, session.Active, session.Inactive)
+	switch {
+	case err != nil:
+		return pending
+	case len(users) > 0:
+		return elsewhere
+	}
+	return none
 }
 
 // stopped asks the driver to stop the task and reports whether it is gone.
