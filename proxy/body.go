@@ -82,9 +82,10 @@ func (x *exchange) limitBody() bool {
 // closeUnlessRead has the connection closed behind an answer that comes before
 // the request's body was read to its end. Otherwise net/http would keep the answer
 // back until it has read on, while the client may wait for it with the rest of the
-// body (RFC 9112 9.3).
+// body (RFC 9112 9.3). What closesAfter says is said again: httputil clears the
+// header behind an informational answer.
 func (x *exchange) closeUnlessRead() {
-	if x.body != nil && x.body.err.Load() == nil && x.r.ProtoMajor == 1 {
+	if closesAfter(x.r) || x.body != nil && x.body.err.Load() == nil && x.r.ProtoMajor == 1 {
 		x.w.Header().Set("Connection", "close")
 	}
 }

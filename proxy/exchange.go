@@ -173,8 +173,10 @@ func (x *exchange) modifyResponse(res *http.Response) error {
 	x.line.UpstreamStatus = res.StatusCode
 	x.line.UpstreamDuration = time.Since(x.attempt.began)
 	x.closeUnlessRead()
-	if x.origin.https && x.settings.HTTPS.StrictTransport != "" {
-		delete(res.Header, "Strict-Transport-Security") // ours is set
+	if strict := x.settings.HTTPS.StrictTransport; x.origin.https && strict != "" {
+		// Ours in place of the upstream's: httputil adds the answer's fields to those that are set.
+		res.Header["Strict-Transport-Security"] = []string{strict}
+		delete(x.w.Header(), "Strict-Transport-Security")
 	}
 	if x.attempt.host != "" {
 		x.moveLocation(res.Header)

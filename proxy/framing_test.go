@@ -84,6 +84,27 @@ func TestFraming(t *testing.T) {
 	}
 }
 
+// TestChunkedRequestIsTheLast: what follows one may be no request, also if an
+// informational answer comes first.
+func TestChunkedRequestIsTheLast(t *testing.T) {
+	b, addr := serveOnSocket(t, nil)
+	b.served(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusEarlyHints)
+	}))
+	c, r := dialRaw(t, addr)
+	post := "POST /session/demo/x HTTP/1.1\r\nHost: w\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+	go func() { _, _ = io.WriteString(c, post+post) }()
+	for _, want := range []int{http.StatusEarlyHints, http.StatusOK} {
+		if res, _, err := answerTo(t, r, "POST"); err != nil || res.StatusCode != want {
+			t.Fatalf("answer = %v, %v, want %d", res, err, want)
+		}
+	}
+	if rest, _ := io.ReadAll(r); len(rest) > 0 {
+		t.Errorf("the connection goes on: %.200q", rest)
+	}
+}
+
 // TestAnswersWithoutBody: no byte follows the header of an answer to HEAD, or of a
 // 204 or 304, and the connection goes on.
 func TestAnswersWithoutBody(t *testing.T) {

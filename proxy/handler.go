@@ -208,7 +208,7 @@ func (x *exchange) act() {
 	case *route.Forward:
 		x.serveForward(action, routing.forwards[rule.Index()])
 	case *route.Static:
-		routing.files[rule.Index()].ServeHTTP(x.w, x.r)
+		routing.files[rule.Index()].ServePath(x.w, x.r, x.path)
 	case *route.Redirect:
 		x.serveRedirect(action)
 	case *route.FixedResponse:

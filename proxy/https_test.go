@@ -4,7 +4,12 @@ import (
 	"crypto/tls"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/webordinary/warmgate/proxy/route"
 )
 
 func TestToHTTPS(t *testing.T) {
@@ -53,6 +58,36 @@ func TestToHTTPS(t *testing.T) {
 				}
 				if got := w.Header().Values("Strict-Transport-Security"); tt.strict != "" && (len(got) != 1 || got[0] != tt.strict) {
 					t.Errorf("Strict-Transport-Security = %q, want %q alone", got, tt.strict)
+				}
+			})
+		})
+	}
+}
+
+// TestRuleOfStrictTransport: what a rule says of the field takes the place of the
+// general one, also in an upstream's answer, and behind an informational one.
+func TestRuleOfStrictTransport(t *testing.T) {
+	for name, tt := range map[string]struct {
+		edits route.ResponseHeaders
+		want  []string
+	}{
+		"general": {route.ResponseHeaders{}, []string{"max-age=1"}},
+		"set":     {route.ResponseHeaders{Set: map[string]string{"Strict-Transport-Security": "max-age=7"}}, []string{"max-age=7"}},
+		"removed": {route.ResponseHeaders{Remove: []string{"Strict-Transport-Security"}}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				r := rule(1, "/api/*", toAPI)
+				r.ResponseHeaders = tt.edits
+				b := rulesBed(t, seen, r)
+				b.handler.Configure(Settings{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")}, HTTPS: HTTPS{StrictTransport: "max-age=1"}})
+				req := httptest.NewRequest(http.MethodGet, "http://warmgate/api/x", http.NoBody)
+				req.RemoteAddr = "192.0.2.1:1"
+				req.Header.Set("X-Forwarded-Proto", "https")
+				w := httptest.NewRecorder()
+				b.handler.ServeHTTP(w, req)
+				if diff := cmp.Diff(tt.want, w.Result().Header["Strict-Transport-Security"]); diff != "" {
+					t.Errorf("Strict-Transport-Security (-want +got):\n%s", diff)
 				}
 			})
 		})

@@ -26,23 +26,16 @@ func (x *exchange) rewriteTarget(path string) bool {
 	return false
 }
 
-// rewriteRequest has the request's facts, and the request itself for whoever looks
-// at that, say what the rewrites made of it.
+// rewriteRequest has the request's facts say what the rewrites made of it. The
+// request itself stays what the client sent: pages and redirects lead there.
 func (x *exchange) rewriteRequest() bool {
-	before := x.facts.Path
-	x.asked = before
-	if !x.rewriteTarget(before) {
+	x.asked = x.facts.Path
+	if !x.rewriteTarget(x.asked) {
 		return false
 	}
+	x.facts.Path = x.path
 	if x.host != "" {
 		x.facts.Host = x.host
-	}
-	if x.path != before {
-		x.facts.Path = x.path
-		x.r = x.r.WithContext(x.r.Context())
-		u := *x.r.URL
-		setEscapedPath(&u, x.path)
-		x.r.URL = &u
 	}
 	return true
 }

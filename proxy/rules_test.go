@@ -4,11 +4,14 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/webordinary/warmgate/proxy/route"
+	"github.com/webordinary/warmgate/session"
 )
 
 // rulesBed is a bed whose table is rules; the address api:80 is served by site, too.
@@ -78,6 +81,33 @@ func TestRewrites(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRewrittenFolder: a redirect to a folder stays below what the client asked for.
+func TestRewrittenFolder(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		dir := t.TempDir()
+		if err := os.MkdirAll(filepath.Join(dir, "guide"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "guide", "index.html"), []byte("guide"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		docs := rule(1, "/docs/*", &route.Static{Dir: dir})
+		docs.Rewrite.Path = route.Replacement{Regex: "^/docs/", Replace: "/"}
+		other := rule(2, "//*", &route.Static{Dir: dir})
+		other.Rewrite.Path = route.Replacement{Regex: "^//[^/]*/(.*[^/])/*$", Replace: "/$1"}
+		b := rulesBed(t, nil, docs, other)
+		for target, want := range map[string]string{
+			"/docs/guide?x=1": "/docs/guide/?x=1", "/docs/guide/": "guide", "//evil.example/guide": "/evil.example/guide/",
+			"//evil.example/guide/": "not found\n",
+		} {
+			res, body, _ := b.raw("GET", "GET "+target+" HTTP/1.1\r\nHost: warmgate\r\nConnection: close\r\n\r\n")
+			if got := res.Header.Get("Location") + body; got != want {
+				t.Errorf("%s = %d %q, want %q", target, res.StatusCode, got, want)
+			}
+		}
+	})
 }
 
 // TestRewriteMeetsDotSegments: a client cannot have a rewrite make dot segments.
@@ -199,6 +229,31 @@ func TestBodyLimit(t *testing.T) {
 		got := b.do(t.Context(), http.MethodPost, "/session/demo/x", moduleScript, strings.NewReader("0123456789x"))
 		if got.err != nil || got.StatusCode != 413 || b.backends.wakes.Load() != 0 {
 			t.Errorf("POST to a sleeping session = %+v, %d wakes, want 413 and none", got, b.backends.wakes.Load())
+		}
+	})
+}
+
+// TestAnswerHeadersStayTheRules: path mode edits the answer's copy alone.
+func TestAnswerHeadersStayTheRules(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := sessionRule(route.Session{})
+		r.ResponseHeaders.Set = map[string]string{"Link": "</a.css>; rel=preload", "Content-Security-Policy": "script-src 'self'"}
+		b := rulesBed(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = io.WriteString(w, "<!doctype html><html><head></head><p>site</html>")
+		}), r)
+		b.ready()
+		other := b.addSession("other", session.Active)
+		l := b.registry.Acquire(&other)
+		defer l.Release()
+		l.SetBackend(session.Backend{Phase: session.PhaseReady, Target: b.backends.target})
+		first := b.get("/session/demo/", navigation).Header.Get("Content-Security-Policy")
+		second := b.get("/session/other/", navigation).Header
+		if got := second.Get("Link"); got != "</session/other/a.css>; rel=preload" {
+			t.Errorf("Link of another session = %s", got)
+		}
+		if got := b.get("/session/demo/", navigation).Header.Get("Content-Security-Policy"); got != first {
+			t.Errorf("the policy grows from %q to %q", first, got)
 		}
 	})
 }

@@ -27,7 +27,7 @@ var framing = []string{
 // headerEdits is compiled ResponseHeaders.
 type headerEdits struct {
 	names  []string // canonical, of values
-	values [][]string
+	values []string
 	remove []string // canonical
 }
 
@@ -47,7 +47,7 @@ func (r *Rule) compileResponseHeaders(m *mistakes) {
 		case slices.Contains(e.names, canonical):
 			m.add("response_headers.set", "%s is named twice", canonical)
 		}
-		e.names, e.values = append(e.names, canonical), append(e.values, []string{value})
+		e.names, e.values = append(e.names, canonical), append(e.values, value)
 	}
 	for _, name := range r.ResponseHeaders.Remove {
 		canonical := editableHeader("response_headers.remove", name, m)
@@ -74,7 +74,8 @@ func editableHeader(field, name string, m *mistakes) string {
 // EditsResponse reports whether the rule changes the header of answers.
 func (r *Rule) EditsResponse() bool { return r.headerEdits != nil }
 
-// EditResponse sets and removes what the rule says.
+// EditResponse sets and removes what the rule says. The values are h's own: path
+// mode edits them in place.
 func (r *Rule) EditResponse(h http.Header) {
 	if r.headerEdits == nil {
 		return
@@ -83,7 +84,7 @@ func (r *Rule) EditResponse(h http.Header) {
 		delete(h, name)
 	}
 	for i, name := range r.headerEdits.names {
-		h[name] = r.headerEdits.values[i]
+		h[name] = []string{r.headerEdits.values[i]}
 	}
 }
 
@@ -94,7 +95,7 @@ func (r *Rule) CompleteResponse(h http.Header) {
 	}
 	for i, name := range r.headerEdits.names {
 		if _, has := h[name]; !has {
-			h[name] = r.headerEdits.values[i]
+			h[name] = []string{r.headerEdits.values[i]}
 		}
 	}
 }

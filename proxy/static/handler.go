@@ -80,6 +80,12 @@ func (h *Handler) Close() error { return h.source.close() }
 // ServeHTTP answers GET and HEAD, ranges and conditional requests included (RFC
 // 9110 13 and 14), and everything else with 405.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.ServePath(w, r, r.URL.EscapedPath())
+}
+
+// ServePath is ServeHTTP with the file at another escaped path than the client asked
+// for. Redirects stay at the client's.
+func (h *Handler) ServePath(w http.ResponseWriter, r *http.Request, escaped string) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
@@ -89,7 +95,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r = r.Clone(r.Context())
 		r.Header.Del("Range")
 	}
-	name, isFolder, ok := fileName(r.URL.EscapedPath())
+	name, isFolder, ok := fileName(escaped)
 	if !ok {
 		h.notFound(w, r)
 		return
@@ -103,7 +109,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		defer f.Close()
 		h.serve(w, r, f, name)
-	case absent && !isFolder && h.hasIndex(r, name):
+	case absent && !isFolder && !strings.HasSuffix(r.URL.Path, "/") && h.hasIndex(r, name):
 		redirectToFolder(w, r)
 	case absent:
 		h.missing(w, r)
@@ -204,10 +210,10 @@ func (h *Handler) hasIndex(r *http.Request, folder string) bool {
 	return true
 }
 
-// redirectToFolder adds the slash. The path was judged by fileName: it begins with
-// exactly one slash and holds no backslash, so it stays on the host.
+// redirectToFolder adds the slash. It stays on the host: one slash begins the path,
+// and an escaped path holds no backslash.
 func redirectToFolder(w http.ResponseWriter, r *http.Request) {
-	location := r.URL.EscapedPath() + "/"
+	location := "/" + strings.TrimLeft(r.URL.EscapedPath(), "/") + "/"
 	if r.URL.RawQuery != "" {
 		location += "?" + r.URL.RawQuery
 	}
