@@ -56,7 +56,11 @@ func (x *exchange) attemptFailed(what failure, err error) {
 	case failureClientGone:
 		x.line.clientGone()
 	case failureRequest:
-		x.fail(x.body.mistake())
+		if err := x.body.mistake(); errors.Is(err, errStalledBody) {
+			x.refuse(http.StatusRequestTimeout, err)
+		} else {
+			x.fail(err)
+		}
 	default:
 		x.problem(problem.FromUpstream(err), err)
 	}

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/webordinary/warmgate/session"
 )
@@ -14,13 +17,18 @@ import (
 // A Transport may read it after the attempt is over, so it is not pooled.
 type requestBody struct {
 	io.ReadCloser
-	limit, read int64                 // limit 0 is none
+	limit, read int64 // limit 0 is none
+	pace        pace
 	err         atomic.Pointer[error] // io.EOF at its end
 }
 
 // Read implements io.Reader.
 func (b *requestBody) Read(p []byte) (int, error) {
+	b.pace.begin()
 	n, err := b.ReadCloser.Read(p)
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		b.pace.end()
+	}
 	b.read += int64(n)
 	if b.limit > 0 && b.read > b.limit {
 		n, err = 0, &http.MaxBytesError{Limit: b.limit}
@@ -29,6 +37,12 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		b.err.Store(&err)
 	}
 	return n, err
+}
+
+// ended reports whether the body was read to its end.
+func (b *requestBody) ended() bool {
+	err := b.err.Load()
+	return err != nil && errors.Is(*err, io.EOF)
 }
 
 // mistake is what was wrong with the body, nil if nothing was, or b is.
@@ -43,7 +57,54 @@ func (b *requestBody) mistake() error {
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](*err); ok {
 		return tooLarge
 	}
+	if errors.Is(*err, os.ErrDeadlineExceeded) {
+		return errStalledBody
+	}
 	return &session.InvalidError{Field: "body", Reason: "cannot be read: " + (*err).Error()}
+}
+
+// errStalledBody: the client has not gone on with the body for too long.
+var errStalledBody error = &session.InvalidError{Field: "body", Reason: "stopped coming before its end"}
+
+// pace bounds the time that a client may let pass between two pieces of a body, by
+// the deadline of the server's connection or stream. It leaves that alone once the
+// request is over: the connection may serve another by then.
+type pace struct {
+	mu      sync.Mutex
+	idle    time.Duration            // 0 is no bound
+	control *http.ResponseController // nil: the request is over
+}
+
+func (p *pace) begin() {
+	if p.idle > 0 {
+		p.set(time.Now().Add(p.idle))
+	}
+}
+
+func (p *pace) end() {
+	if p.idle > 0 {
+		p.set(time.Time{})
+	}
+}
+
+func (p *pace) set(deadline time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.control != nil {
+		_ = p.control.SetReadDeadline(deadline) // fails where reading fails, too
+	}
+}
+
+// over ends the bound with its request. Of a body that was not read to its end
+// net/http reads on, to be able to use the connection again: it is given as much
+// time once more.
+func (p *pace) over(ended bool) {
+	if !ended {
+		p.begin()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.control = nil
 }
 
 // beginLine starts the access line, with the request's body counted and watched.
@@ -56,7 +117,7 @@ func (x *exchange) beginLine(w http.ResponseWriter, r *http.Request) {
 	if r.Body == servers {
 		return
 	}
-	x.body = &requestBody{ReadCloser: r.Body}
+	x.body = &requestBody{ReadCloser: r.Body, pace: pace{idle: x.h.bodyIdle, control: http.NewResponseController(w)}}
 	r.Body = servers
 	x.r = r.WithContext(r.Context())
 	x.r.Body = x.body
@@ -85,7 +146,7 @@ func (x *exchange) limitBody() bool {
 // body (RFC 9112 9.3). What closesAfter says is said again: httputil clears the
 // header behind an informational answer.
 func (x *exchange) closeUnlessRead() {
-	if closesAfter(x.r) || x.body != nil && x.body.err.Load() == nil && x.r.ProtoMajor == 1 {
+	if closesAfter(x.r) || x.body != nil && !x.body.ended() && x.r.ProtoMajor == 1 {
 		x.w.Header().Set("Connection", "close")
 	}
 }

@@ -100,6 +100,9 @@ func (x *exchange) begin(w http.ResponseWriter, r *http.Request) {
 // finish writes the access line and gives x back, also when a copy to a client
 // that has gone panics with http.ErrAbortHandler.
 func (x *exchange) finish() {
+	if x.body != nil {
+		x.body.pace.over(x.body.ended())
+	}
 	if !x.answered {
 		x.line.Abort()
 	}
@@ -218,6 +221,8 @@ func (x *exchange) failureOf(err error) failure {
 	var timeout interface{ Timeout() bool }
 	op, isOp := errors.AsType[*net.OpError](err)
 	switch {
+	case errors.Is(x.body.mistake(), errStalledBody): // net/http takes it for a client that has gone
+		return failureRequest
 	case x.r.Context().Err() != nil:
 		return failureClientGone
 	case x.body.mistake() != nil:

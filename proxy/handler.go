@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -67,6 +68,9 @@ type Options struct {
 	// Settings are what holds at first.
 	Settings
 	Transport upstream.Options
+	// BodyIdleTimeout is how long a client may pause while it sends a request's
+	// body; 0 means without bound.
+	BodyIdleTimeout time.Duration
 	// Metrics takes the metrics; nil means they are not published.
 	Metrics prometheus.Registerer
 	// Logger takes what is worth a line beside the access log; nil means nothing is.
@@ -91,6 +95,7 @@ type Handler struct {
 	budgets    *budgets
 	wakes      wakes
 	transports transports
+	bodyIdle   time.Duration
 	balancer   *balance.Balancer
 	buffers    bufferPool
 	compressor compress.Compressor
@@ -116,6 +121,7 @@ func New(o Options) (*Handler, error) {
 		holds:      newHolds(),
 		budgets:    newBudgets(o.Budgets.withDefaults()),
 		transports: transports{options: o.Transport},
+		bodyIdle:   o.BodyIdleTimeout,
 		requestIDs: newRequestIDs(),
 		tokens:     newTokens(),
 		logger:     o.Logger,

@@ -123,6 +123,7 @@ type SocketsConfig struct {
 type LimitsConfig struct {
 	HeaderBytes       int           `yaml:"header_bytes" env:"HEADER_BYTES" doc:"Size of a request's header."`
 	ReadHeaderTimeout time.Duration `yaml:"read_header_timeout" env:"READ_HEADER_TIMEOUT" doc:"How long a client may take to send a request's header."`
+	BodyIdleTimeout   time.Duration `yaml:"body_idle_timeout" env:"BODY_IDLE_TIMEOUT" doc:"How long a client may pause while it sends a request's body; 408 beyond. 0 for no bound."`
 	IdleTimeout       time.Duration `yaml:"idle_timeout" env:"IDLE_TIMEOUT" doc:"How long a client's idle connection stays open. Longer than the idle timeout of a load balancer in front."`
 	Tasks             int           `yaml:"tasks" env:"TASKS" doc:"Tasks of all pools together."`
 	LaunchRate        float64       `yaml:"launch_rate" env:"LAUNCH_RATE" doc:"Starts of tasks a second, of all pools together; others wait their turn, in the order in which they were asked for. AWS allows an account 20 a second, which replicas share. 0 for no bound."`
@@ -182,7 +183,7 @@ func DefaultConfig() *Config {
 			PingInterval: 25 * time.Second, HandshakeTimeout: 10 * time.Second,
 		},
 		Limits: LimitsConfig{
-			HeaderBytes: 32 << 10, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 75 * time.Second,
+			HeaderBytes: 32 << 10, ReadHeaderTimeout: 5 * time.Second, BodyIdleTimeout: 60 * time.Second, IdleTimeout: 75 * time.Second,
 			Tasks: 50, LaunchRate: 10, DialTimeout: 10 * time.Second, ResponseTimeout: 60 * time.Second,
 		},
 		Shutdown:   ShutdownConfig{Drain: 60 * time.Second},

@@ -232,8 +232,9 @@ func (p *parts) wireProxy(
 		Routes: routes, Sessions: sessions, Registry: registry, Backends: p.scaler, Toucher: p.extender,
 		Pages: p.pages, Problems: problem.NewPages(look), Sockets: p.sockets, AccessLog: p.accessLog,
 		Management: management, Bucket: out.bucketOptions, Settings: c.proxySettings(),
-		Transport: upstream.Options{Dial: out.dial, DialTimeout: c.Limits.DialTimeout, ResponseTimeout: c.Limits.ResponseTimeout},
-		Metrics:   p.metrics, Logger: p.logger,
+		Transport:       upstream.Options{Dial: out.dial, DialTimeout: c.Limits.DialTimeout, ResponseTimeout: c.Limits.ResponseTimeout},
+		BodyIdleTimeout: c.Limits.BodyIdleTimeout,
+		Metrics:         p.metrics, Logger: p.logger,
 	})
 	return err
 }
