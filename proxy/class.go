@@ -84,7 +84,7 @@ func activityKind(r *http.Request, c class) session.ActivityKind {
 // are alike.
 func (x *exchange) activityKind() session.ActivityKind {
 	kind := activityKind(x.r, x.class)
-	if kind != "" && x.pool {
+	if kind != "" && x.pool != nil {
 		return session.Call
 	}
 	return kind
@@ -92,7 +92,7 @@ func (x *exchange) activityKind() session.ActivityKind {
 
 // streamKind is what the data of a long answer counts as.
 func (x *exchange) streamKind() session.ActivityKind {
-	if x.pool {
+	if x.pool != nil {
 		return session.Call
 	}
 	return session.Request

@@ -45,8 +45,8 @@ type exchange struct {
 	action   *route.Session
 	identity route.Identity
 	live     *session.Live
-	// pool: live is a pool's own record, not a session.
-	pool     bool
+	// pool is not nil if live is a pool's own record, not a session.
+	pool     *poolTarget
 	rewriter *prefix.Rewriter
 
 	// detached: the access line is written when the socket is closed.

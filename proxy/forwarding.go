@@ -12,8 +12,7 @@ import (
 type forwarding struct {
 	wheel  *balance.Wheel
 	shares []share
-	// pool is the first of the pools among the shares, nil if there is none.
-	pool *poolTarget
+	pools  []*poolTarget // of the shares
 }
 
 // share is where a part of a forward rule's requests goes: one of the two.
@@ -52,10 +51,11 @@ func newForwarding(rule *route.Rule, action *route.Forward, groups map[string]*b
 			continue
 		}
 		pool := newPoolTarget(&g, action.Host)
-		f.shares = append(f.shares, share{pool: pool})
-		if f.pool == nil {
-			f.pool = pool
+		if len(f.pools) > 0 && g.Pool != f.pools[0].action.Pool {
+			pool.page = internalBase + g.Pool
 		}
+		f.shares = append(f.shares, share{pool: pool})
+		f.pools = append(f.pools, pool)
 	}
 	f.wheel = balance.NewWheel(weights)
 	return f
@@ -75,7 +75,7 @@ var errNoWeight = fmt.Errorf("no group of the rule has a weight above 0: %w", se
 
 // serveForward passes the request on, unchanged, to the group whose turn it is.
 func (x *exchange) serveForward(action *route.Forward, f *forwarding) {
-	if f.pool != nil && x.servePoolPage(f.pool) {
+	if len(f.pools) > 0 && x.servePoolPage(f.pools) {
 		return
 	}
 	i, ok := f.wheel.Next()

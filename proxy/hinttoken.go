@@ -58,7 +58,7 @@ func (t *tokens) page(r *http.Request) (tokenPage, bool) {
 
 // learnsToken reports whether the answer may tell a token that some rule needs.
 func (x *exchange) learnsToken() bool {
-	return x.routing.hints && !x.pool && strings.HasSuffix(x.attempt.path, viteClient) && x.r.Method == http.MethodGet
+	return x.routing.hints && x.pool == nil && strings.HasSuffix(x.attempt.path, viteClient) && x.r.Method == http.MethodGet
 }
 
 // askForToken has the dev server send its client although the browser has it, as

@@ -17,6 +17,9 @@ type poolTarget struct {
 	id session.ID
 	// action is how the pool's task is forwarded to: with the path unchanged.
 	action route.Session
+	// page is what stands before the calls of the pool's pages, so that they are not
+	// taken for those of the rule's first pool, whose is "".
+	page string
 }
 
 func newPoolTarget(g *route.ForwardGroup, host route.HostMode) *poolTarget {
@@ -42,16 +45,23 @@ func (x *exchange) servePool(p *poolTarget) {
 	x.serveRequest()
 }
 
-// servePoolPage answers the calls that the warming page of a pool makes. It
-// reports whether the request is one.
-func (x *exchange) servePoolPage(p *poolTarget) bool {
-	base, call, ok := strings.Cut(x.asked, internalBase)
-	if !ok {
+// servePoolPage answers the calls that the warming page of one of the rule's pools
+// makes. It reports whether the request is one.
+func (x *exchange) servePoolPage(pools []*poolTarget) bool {
+	at := strings.LastIndex(x.asked, internalBase)
+	if at < 0 {
 		return false
+	}
+	base, call := x.asked[:at], x.asked[at+len(internalBase):]
+	p := pools[0]
+	for _, other := range pools {
+		if other.page != "" && strings.HasSuffix(base, other.page) {
+			p = other
+		}
 	}
 	if x.enterPool(p) {
 		defer x.leavePool()
-		x.identity.Prefix = base
+		x.identity.Prefix = strings.TrimSuffix(base, p.page)
 		x.serveInternal(call)
 	}
 	return true
@@ -65,7 +75,7 @@ func (x *exchange) enterPool(p *poolTarget) bool {
 		x.fail(err)
 		return false
 	}
-	x.action, x.pool = &p.action, true
+	x.action, x.pool = &p.action, p
 	x.live = x.h.registry.Acquire(&s)
 	return true
 }
@@ -108,10 +118,19 @@ func (x *exchange) servePoolUpgrade() {
 	}
 }
 
-// pageBase is where the page's calls go: below what names the session, or, for a
-// pool, the shortest beginning of the path below which its rule takes them.
+// pageBase is where the page's calls go: below what names the session, or below
+// poolBase.
 func (x *exchange) pageBase() string {
-	if !x.pool || x.identity.Prefix != "" {
+	if x.pool == nil {
+		return x.identity.Prefix
+	}
+	return x.poolBase() + x.pool.page
+}
+
+// poolBase is the shortest beginning of the path below which the rule takes the
+// calls of its pools' pages.
+func (x *exchange) poolBase() string {
+	if x.identity.Prefix != "" {
 		return x.identity.Prefix
 	}
 	facts := route.FromHTTP(x.r, x.origin.client)
@@ -130,7 +149,7 @@ func (x *exchange) pageBase() string {
 
 // subject is what the exchange's record stands for, in texts for people.
 func (x *exchange) subject() string {
-	if x.pool {
+	if x.pool != nil {
 		return "service"
 	}
 	return "session"

@@ -173,6 +173,38 @@ func TestPoolPage(t *testing.T) {
 	}
 }
 
+// TestPagesOfSeveralPools: each page asks for its own pool, also where that is not the
+// rule's first one.
+func TestPagesOfSeveralPools(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, echo, func(o *Options) {
+			var err error
+			o.Routes, err = route.NewTable([]route.Rule{{
+				Priority: 1, Conditions: route.Conditions{Path: route.Patterns{Values: []string{"/hermes/*"}}},
+				Action: &route.Forward{Groups: []route.ForwardGroup{{Pool: "blue"}, {Pool: "green", Weight: 1}}},
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+		b.backends.failure = session.ErrStartFailed
+		if page := b.get("/hermes/a?x=1", navigation); !strings.Contains(page.body, `data-base="/hermes/.warmgate/green"`) {
+			t.Errorf("page = %s", page.body)
+		}
+		for base, phase := range map[string]string{"/hermes": "asleep", "/hermes/.warmgate/green": "failed"} {
+			if r := b.get(base+"/.warmgate/status", nil); !strings.Contains(r.body, `"phase":"`+phase+`"`) {
+				t.Errorf("status below %s = %d %s, want %s", base, r.StatusCode, r.body, phase)
+			}
+		}
+		if r := b.do(t.Context(), http.MethodPost, "/hermes/.warmgate/green/.warmgate/wake", nil, nil); r.Header.Get("Location") != "/hermes/" {
+			t.Errorf("retry leads to %q", r.Header.Get("Location"))
+		}
+		if n := b.backends.wakes.Load(); n != 2 {
+			t.Errorf("%d wakes, want the page's and the retry's", n)
+		}
+	})
+}
+
 // TestPoolUpgrade: a websocket is passed through when the pool is ready, never
 // held, and no wake.
 func TestPoolUpgrade(t *testing.T) {

@@ -45,7 +45,7 @@ const defaultRetryAfter = 5 * time.Second
 // wake asks for the session to be started, once for all requests that ask at the
 // same time, and at the cost of the wake budgets.
 func (x *exchange) wake() error {
-	return x.wakeAs(x.activityKind(), !x.pool && isBackground(x.r, x.class))
+	return x.wakeAs(x.activityKind(), x.pool == nil && isBackground(x.r, x.class))
 }
 
 // wakeAs is wake for somebody who is known already.
