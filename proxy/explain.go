@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strconv"
 
@@ -106,13 +105,14 @@ type ExplainedSource struct {
 // Explain says what the handler's rules would do with r, without doing it. The
 // body is not read.
 func (h *Handler) Explain(r *http.Request) Explanation {
-	return Explain(h.table.Load().table, h.settings.Load().TrustedProxies, r)
+	return Explain(h.table.Load().table, *h.settings.Load(), r)
 }
 
-// Explain says what a handler with these rules and trusted proxies would do with
-// r: its RemoteAddr is the peer, and a TLS state means https.
-func Explain(table *route.Table, trusted []netip.Prefix, r *http.Request) Explanation {
-	x := explainer{table: table, request: r, origin: trust(trusted).originOf(r)}
+// Explain says what a handler with these rules and settings would do with r: its
+// RemoteAddr is the peer, and a TLS state means https.
+func Explain(table *route.Table, s Settings, r *http.Request) Explanation {
+	s = s.withDefaults()
+	x := explainer{table: table, request: r, origin: trust(s.TrustedProxies).originOf(r)}
 	x.facts = route.FromHTTP(r, x.origin.client)
 	e := Explanation{
 		Method: r.Method, Scheme: x.origin.scheme(), Host: r.Host, Path: x.facts.Path, Query: x.facts.Query,
@@ -120,6 +120,16 @@ func Explain(table *route.Table, trusted []netip.Prefix, r *http.Request) Explan
 	}
 	if status, err := guard(r, x.facts.Path); err != nil {
 		e.Action = refusal(status, reasonOf(err))
+		return e
+	}
+	if !s.Forwarded.admits(r) {
+		e.Action = refusal(statusLongChain, errLongChain.Error())
+		return e
+	}
+	if location := s.HTTPS.location(&x.origin, &x.facts); location != "" {
+		e.Action = ExplainedAction{
+			Kind: "redirect", Status: s.HTTPS.Redirect, Location: location, Reason: "the host is served by https only",
+		}
 		return e
 	}
 	var rule *route.Rule

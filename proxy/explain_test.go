@@ -133,7 +133,7 @@ func TestExplainActions(t *testing.T) {
 		if tt.header != nil {
 			r.Header = tt.header
 		}
-		if diff := cmp.Diff(tt.want, Explain(table, nil, r).Action); diff != "" {
+		if diff := cmp.Diff(tt.want, Explain(table, Settings{}, r).Action); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
 	}
@@ -151,19 +151,47 @@ func TestExplainBelievesTrustedProxies(t *testing.T) {
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "http://w/office/", nil)
 		r.RemoteAddr = tt.peer
 		r.Header = http.Header{"X-Forwarded-For": {"192.0.2.9"}, "X-Forwarded-Proto": {"https"}}
-		e := Explain(table, trusted, r)
+		e := Explain(table, Settings{TrustedProxies: trusted}, r)
 		if e.Source != tt.source || e.Scheme != tt.scheme || e.Rule != tt.rule {
 			t.Errorf("from %s: source %s, %s, rule %q; want %s, %s, %q", tt.peer, e.Source, e.Scheme, e.Rule, tt.source, tt.scheme, tt.rule)
 		}
 	}
 	r := httptest.NewRequestWithContext(t.Context(), "GET", "http://w/none", nil)
 	r.TLS = &tls.ConnectionState{}
-	e := Explain(table, nil, r)
+	e := Explain(table, Settings{}, r)
 	if e.Scheme != "https" || len(e.Rules) != table.Len() {
 		t.Errorf("Explain = %s with %d rules, want https with all %d", e.Scheme, len(e.Rules), table.Len())
 	}
 	last := e.Rules[len(e.Rules)-1].Conditions
 	if len(last) != 1 || last[0].Holds || strings.Join(last[0].Want, " ") != "/office/*" {
 		t.Errorf("the last rule's conditions = %+v, want the path that does not hold, and nothing behind it", last)
+	}
+}
+
+// TestExplainSettings: what is answered before any rule is asked.
+func TestExplainSettings(t *testing.T) {
+	t.Parallel()
+	table := explainTable(t)
+	settings := Settings{HTTPS: HTTPS{Redirect: http.StatusPermanentRedirect, Hosts: []string{"w"}}, Forwarded: Forwarded{MaxAddresses: 2}}
+	for _, tt := range []struct {
+		url, chain string
+		want       ExplainedAction
+	}{
+		{"http://w:8080/office/?x=1", "", ExplainedAction{
+			Kind: "redirect", Status: 308, Location: "https://w/office/?x=1", Reason: "the host is served by https only",
+		}},
+		{"https://w/none", "", ExplainedAction{Kind: "answer", Status: 404, Reason: "no rule takes it"}},
+		{"http://v/none", "10.0.0.1, 10.0.0.2", ExplainedAction{Kind: "answer", Status: 404, Reason: "no rule takes it"}},
+		{"http://v/none", "10.0.0.1, 10.0.0.2, 10.0.0.3", ExplainedAction{
+			Kind: "answer", Status: 463, Reason: "X-Forwarded-For has too many addresses",
+		}},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), "GET", tt.url, nil)
+		if tt.chain != "" {
+			r.Header.Set("X-Forwarded-For", tt.chain)
+		}
+		if diff := cmp.Diff(tt.want, Explain(table, settings, r).Action); diff != "" {
+			t.Errorf("%s for %q (-want +got):\n%s", tt.url, tt.chain, diff)
+		}
 	}
 }

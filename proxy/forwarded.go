@@ -125,17 +125,24 @@ func (f Forwarded) withDefaults() Forwarded {
 // statusLongChain is what an ALB answers to too many addresses in X-Forwarded-For.
 const statusLongChain = 463
 
-// refuseLongChain answers a request that has come through more proxies than may
-// be. It reports whether it has answered.
-func (x *exchange) refuseLongChain() bool {
+var errLongChain = &session.InvalidError{Field: "X-Forwarded-For", Reason: "has too many addresses"}
+
+// admits reports whether the request has come through no more proxies than may be.
+func (f *Forwarded) admits(r *http.Request) bool {
 	n := 0
-	for _, v := range x.r.Header["X-Forwarded-For"] {
+	for _, v := range r.Header["X-Forwarded-For"] {
 		n += strings.Count(v, ",") + 1
 	}
-	if n <= x.settings.Forwarded.MaxAddresses {
+	return n <= f.MaxAddresses
+}
+
+// refuseLongChain answers a request that has come through too many. It reports
+// whether it has answered.
+func (x *exchange) refuseLongChain() bool {
+	if x.settings.Forwarded.admits(x.r) {
 		return false
 	}
-	err := &session.InvalidError{Field: "X-Forwarded-For", Reason: "has too many addresses"}
+	err := errLongChain
 	p := problem.From(err)
 	p.Status = statusLongChain
 	x.closeUnlessRead()

@@ -4,6 +4,8 @@ import (
 	"net"
 	"strconv"
 	"strings"
+
+	"github.com/webordinary/warmgate/proxy/route"
 )
 
 // HTTPS is what clients are told about TLS. The zero value tells nothing.
@@ -35,19 +37,11 @@ func (s *HTTPS) secures(host string) bool {
 	return len(s.Hosts) == 0
 }
 
-// toHTTPS redirects a plain request whose host is served by TLS only, and tells
-// clients that come by TLS to stay with it. It reports whether it has answered.
-func (x *exchange) toHTTPS() bool {
-	s := &x.settings.HTTPS
-	if x.origin.https {
-		if s.StrictTransport != "" {
-			x.w.Header().Set("Strict-Transport-Security", s.StrictTransport)
-		}
-		return false
-	}
-	host := hostname(x.r.Host)
-	if host == "" || !s.secures(host) {
-		return false
+// location is where a plain request is sent; "" if it is served.
+func (s *HTTPS) location(o *origin, r *route.Request) string {
+	host := hostname(r.Host)
+	if o.https || host == "" || !s.secures(host) {
+		return ""
 	}
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
@@ -55,9 +49,19 @@ func (x *exchange) toHTTPS() bool {
 	if s.Port != 0 && s.Port != 443 {
 		host += ":" + strconv.Itoa(s.Port)
 	}
-	location := "https://" + host + x.facts.Path
-	if x.facts.Query != "" {
-		location += "?" + x.facts.Query
+	return "https://" + withQuery(host+r.Path, r.Query)
+}
+
+// toHTTPS redirects a plain request whose host is served by TLS only, and tells
+// clients that come by TLS to stay with it. It reports whether it has answered.
+func (x *exchange) toHTTPS() bool {
+	s := &x.settings.HTTPS
+	if x.origin.https && s.StrictTransport != "" {
+		x.w.Header().Set("Strict-Transport-Security", s.StrictTransport)
+	}
+	location := s.location(&x.origin, &x.facts)
+	if location == "" {
+		return false
 	}
 	x.line.Action = "redirect"
 	x.closeUnlessRead()

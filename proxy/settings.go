@@ -15,11 +15,16 @@ type Settings struct {
 	Budgets   BudgetOptions
 }
 
+func (s Settings) withDefaults() Settings {
+	s.Forwarded = s.Forwarded.withDefaults()
+	s.Holds, s.Budgets = s.Holds.withDefaults(), s.Budgets.withDefaults()
+	return s
+}
+
 // Configure puts other settings in place. Requests under way keep theirs;
 // Budgets.Tracked stays as it was at first.
 func (h *Handler) Configure(s Settings) {
-	s.Forwarded = s.Forwarded.withDefaults()
-	s.Holds, s.Budgets = s.Holds.withDefaults(), s.Budgets.withDefaults()
+	s = s.withDefaults()
 	h.budgets.set(s.Budgets)
 	h.settings.Store(&s)
 }

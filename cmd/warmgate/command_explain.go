@@ -98,7 +98,7 @@ func (a *app) explainConfig(f *sessionFlags, q api.Question) error {
 		fmt.Fprintln(a.stderr, "warmgate:", mistakesIn(found, mistakes))
 	}
 	e, _, err := c.explain(q, func(r *http.Request) proxy.Explanation {
-		return proxy.Explain(table, c.trustedProxies(), r)
+		return proxy.Explain(table, c.proxySettings(), r)
 	})
 	if err != nil {
 		return &usageError{err: err}

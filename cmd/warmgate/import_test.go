@@ -66,7 +66,7 @@ func targetGroups() []byte {
 func decided(t testing.TB, table *route.Table, q albRequest) (priority, action string) {
 	t.Helper()
 	r := q.http()
-	e := proxy.Explain(table, nil, r)
+	e := proxy.Explain(table, proxy.Settings{}, r)
 	for rule := range table.Rules() {
 		if rule.String() != e.Rule {
 			continue
