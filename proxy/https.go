@@ -23,11 +23,8 @@ type HTTPS struct {
 	StrictTransport string
 }
 
-// secures reports whether plain requests for the host are redirected.
+// secures reports whether the host is among Hosts.
 func (s *HTTPS) secures(host string) bool {
-	if s.Redirect == 0 {
-		return false
-	}
 	for _, name := range s.Hosts {
 		suffix, below := strings.CutPrefix(name, "*")
 		if strings.EqualFold(name, host) || below && len(host) > len(suffix) && strings.EqualFold(host[len(host)-len(suffix):], suffix) {
@@ -39,8 +36,11 @@ func (s *HTTPS) secures(host string) bool {
 
 // location is where a plain request is sent; "" if it is served.
 func (s *HTTPS) location(o *origin, r *route.Request) string {
+	if o.https || s.Redirect == 0 {
+		return ""
+	}
 	host := hostname(r.Host)
-	if o.https || host == "" || !s.secures(host) {
+	if host == "" || !s.secures(host) {
 		return ""
 	}
 	if strings.Contains(host, ":") {
