@@ -25,24 +25,31 @@ const viteClient = "/@vite/client"
 // use.
 type tokens struct {
 	pages     *lru.Cache[string, tokenPage] // by token
-	bySession *lru.Cache[string, string]
+	bySession *lru.Cache[string, string]    // the token of each session in pages
 }
 
 // tokenPage is where a token was given out.
 type tokenPage struct{ id, host, prefix string }
 
 func newTokens() *tokens {
-	pages, _ := lru.New[string, tokenPage](maxTokens) // errors are about sizes below 1
-	bySession, _ := lru.New[string, string](maxTokens)
+	bySession, _ := lru.New[string, string](maxTokens) // errors are about sizes below 1
+	pages, _ := lru.NewWithEvict(maxTokens, func(_ string, page tokenPage) { bySession.Remove(page.id) })
 	return &tokens{pages: pages, bySession: bySession}
 }
 
-// learn keeps a token for the session that had it first: another site may write
-// into its pages what it likes.
+// learn keeps a token for the session that had it first, and the last one of each
+// session: another site may write into its pages what it likes, as often as it likes.
 func (t *tokens) learn(token string, page tokenPage) {
-	if known, _ := t.pages.ContainsOrAdd(token, page); !known {
-		t.bySession.Add(page.id, token)
+	if first, known, _ := t.pages.PeekOrAdd(token, page); known {
+		if first.id == page.id { // perhaps by another host
+			t.pages.Add(token, page)
+		}
+		return
 	}
+	if old, ok := t.bySession.Peek(page.id); ok {
+		t.pages.Remove(old)
+	}
+	t.bySession.Add(page.id, token)
 }
 
 // page returns where the token of the socket that r asks for was given out, if

@@ -3,6 +3,8 @@ package proxy
 import (
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -162,4 +164,29 @@ func TestEscapedID(t *testing.T) {
 			t.Errorf("a # in the path = %d, want 400", res.StatusCode)
 		}
 	})
+}
+
+// TestTokensOfManySessions: a site that gives out any number of tokens takes and
+// pushes out no other's, and whose token was pushed out is asked for it again.
+func TestTokensOfManySessions(t *testing.T) {
+	known := newTokens()
+	demo := tokenPage{id: "demo", host: "w", prefix: "/session/demo"}
+	known.learn("demo's", tokenPage{id: "demo", host: "elsewhere"})
+	known.learn("demo's", demo)
+	known.learn("demo's", tokenPage{id: "loud", host: "w"})
+	for i := range 2 * maxTokens {
+		known.learn(strconv.Itoa(i), tokenPage{id: "loud", host: "w"})
+	}
+	if page, ok := known.page(httptest.NewRequest(http.MethodGet, "http://w/?token=demo's", http.NoBody)); !ok || page != demo {
+		t.Errorf("the token's page = %+v, %v, want %+v", page, ok, demo)
+	}
+	if n := known.pages.Len(); n != 2 {
+		t.Errorf("%d tokens of 2 sessions are kept", n)
+	}
+	for i := range maxTokens {
+		known.learn("of "+strconv.Itoa(i), tokenPage{id: strconv.Itoa(i), host: "w"})
+	}
+	if known.pages.Contains("demo's") || known.bySession.Contains("demo") {
+		t.Error("demo's token is thought to be known after it was pushed out")
+	}
 }
