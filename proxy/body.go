@@ -22,8 +22,13 @@ type requestBody struct {
 	err         atomic.Pointer[error] // io.EOF at its end
 }
 
-// Read implements io.Reader.
+// Read implements io.Reader. What it once ended with stays: a Transport that looks
+// whether more comes must not learn that the server has closed the body meanwhile,
+// because the answer has begun; it would break off the answer.
 func (b *requestBody) Read(p []byte) (int, error) {
+	if err := b.err.Load(); err != nil {
+		return 0, *err
+	}
 	b.pace.begin()
 	n, err := b.ReadCloser.Read(p)
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
