@@ -129,8 +129,12 @@ func (s *Scaler) doze(ctx context.Context, e *tracked, rec session.Session) {
 		s.log.Debug("a session stays awake", "session_id", e.live.ID(), "error", err)
 		return
 	}
-	s.log.Info("session falls asleep", "session_id", e.live.ID(), "pool", e.pool.Name,
-		"last_activity", rec.LastActivity.Kind, "at", rec.LastActivity.At)
+	last := []any{"pool", e.pool.Name, "last_activity", rec.LastActivity.Kind, "at", rec.LastActivity.At}
+	if _, ok := e.live.ID().Pool(); ok {
+		s.log.Info("pool falls asleep", last...)
+	} else {
+		s.log.Info("session falls asleep", append(last, "session_id", e.live.ID())...)
+	}
 	s.dozeAlong(e)
 }
 

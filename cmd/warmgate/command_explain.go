@@ -29,8 +29,8 @@ does each condition and what matched, and what its action would do. The URL may
 be a path; the host is then that of public_url.
 
 With --server the rules are those of a running Warmgate, and the state of the
-session that the request names is told, too. Asking is no activity: nothing is
-woken or kept awake.`,
+session that the request names, or of the pool that it is forwarded to, is told,
+too. Asking is no activity: nothing is woken or kept awake.`,
 		Example: `  warmgate explain GET /session/demo/
   warmgate explain POST https://edit.example.com/api/save -H "X-Session-ID: demo" --source 192.0.2.7
   warmgate explain GET /session/demo/ --server`,

@@ -13,7 +13,8 @@ import (
 )
 
 // explain answers the question with explain, which knows the rules, and with what
-// the configuration adds. id is the session that the request names, "" if none.
+// the configuration adds. id is the session that the request names, or that of the
+// pool that it is forwarded to; "" if there is neither.
 func (c *Config) explain(
 	q api.Question, explain func(*http.Request) proxy.Explanation,
 ) (e proxy.Explanation, id session.ID, err error) {
@@ -27,6 +28,8 @@ func (c *Config) explain(
 	}
 	if s := e.Action.Session; s != nil {
 		id, _ = session.ParseID(s.ID) // what is none names no session
+	} else if e.Action.Kind == "forward" && e.Action.Pool != "" {
+		id = session.PoolID(e.Action.Pool)
 	}
 	return e, id, nil
 }

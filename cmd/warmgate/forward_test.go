@@ -145,6 +145,9 @@ routes:
 	if err != nil || !strings.Contains(out, "hermes") || !strings.Contains(out, "inactive") || strings.Contains(out, "edit") {
 		t.Errorf("pool list = %q, %v, want hermes asleep and no pool of sessions", out, err)
 	}
+	if out, err := s.cli("explain", "GET", "/hermes/x", "--server"); err != nil || !strings.Contains(out, "asleep; a request wakes it") {
+		t.Errorf("explain --server = %q, %v, want what the pool does", out, err)
+	}
 	if out, err := s.cli("pool", "wake", "hermes"); err != nil || !strings.Contains(out, "hermes") {
 		t.Errorf("pool wake = %q, %v", out, err)
 	}

@@ -19,6 +19,7 @@ type explainedView struct {
 	Explanation proxy.Explanation `json:"explanation"`
 	Session     *sessionView      `json:"session,omitempty"`
 	NoSession   string            `json:"noSession,omitempty"`
+	Pool        *sessionView      `json:"pool,omitempty"`
 }
 
 // printExplanation prints the request, the rules in their order, and what is done.
@@ -48,6 +49,9 @@ func printExplanation(w io.Writer, v *explainedView) {
 	case v.Session != nil:
 		fmt.Fprintln(w)
 		printStatus(w, v.Session)
+	case v.Pool != nil:
+		fmt.Fprintln(w)
+		printStatus(w, v.Pool)
 	case v.NoSession != "":
 		fmt.Fprintf(w, "\n%s: the answer is a 404, or sessions.gone\n", v.NoSession)
 	}

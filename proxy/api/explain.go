@@ -21,12 +21,22 @@ func explain(r *session.Report, now time.Time) string {
 		return explainStart(&r.Backend, now)
 	case s.Status == session.Error:
 		return explainError(r, now)
+	case s.Status == session.Inactive && s.LastActivity.At.IsZero():
+		return "asleep; " + waker(s) + " wakes it"
 	case s.Status == session.Inactive:
-		return "asleep; last was " + lastActivity(s, now) + "; a visit wakes it"
+		return "asleep; last was " + lastActivity(s, now) + "; " + waker(s) + " wakes it"
 	case s.Status == session.Initializing:
 		return "waits for its start, which another replica or an earlier run began"
 	}
 	return explainAwake(r, now)
+}
+
+// waker is what wakes the session, or the pool that forward rules use.
+func waker(s *session.Session) string {
+	if _, ok := s.ID.Pool(); ok {
+		return "a request"
+	}
+	return "a visit"
 }
 
 func explainStart(b *session.Backend, now time.Time) string {
@@ -65,9 +75,9 @@ func explainError(r *session.Report, now time.Time) string {
 	}
 	text := "the last start failed: " + strings.TrimPrefix(cause, session.ErrStartFailed.Error()+": ")
 	if wait := r.Backend.RetryAt.Sub(now); wait > 0 {
-		return text + "; a visit may try again in " + span(wait)
+		return text + "; " + waker(&r.Session) + " may try again in " + span(wait)
 	}
-	return text + "; a visit tries again"
+	return text + "; " + waker(&r.Session) + " tries again"
 }
 
 func explainAwake(r *session.Report, now time.Time) string {

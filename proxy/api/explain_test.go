@@ -44,6 +44,11 @@ func TestExplain(t *testing.T) {
 			"asleep; last was an edit shown in a tab 2h 0m ago; a visit wakes it",
 		},
 		{
+			"a pool asleep",
+			session.Report{Session: session.NewPoolRecord("hermes", now)},
+			"asleep; a request wakes it",
+		},
+		{
 			"pulling",
 			session.Report{
 				Session: with(func(s *session.Session) { s.Status = session.Initializing }),

@@ -39,8 +39,8 @@ type Options struct {
 	// PreviewURL returns where a browser sees the session; "" if nowhere. Nil
 	// means nowhere for all.
 	PreviewURL func(s *session.Session) string
-	// Explain says what would happen to a request, and which session it names, if
-	// any; *session.InvalidError for a question that makes no request. Nil means
+	// Explain says what would happen to a request, and which session it names or
+	// which pool it is forwarded to, if any; *session.InvalidError for a question that makes no request. Nil means
 	// that there is nothing to explain.
 	Explain func(q Question) (explanation any, id session.ID, err error)
 	// Logger takes a line for each call that changes something; nil means none.

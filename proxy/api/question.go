@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -25,6 +26,8 @@ type explained struct {
 	Session *document `json:"session,omitempty"`
 	// NoSession says why there is none although the request names one.
 	NoSession string `json:"noSession,omitempty"`
+	// Pool is the one that the request is forwarded to, as its status call shows it.
+	Pool *poolDocument `json:"pool,omitempty"`
 }
 
 func (h *Handler) explainRequest(w http.ResponseWriter, r *http.Request) error {
@@ -40,18 +43,38 @@ func (h *Handler) explainRequest(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	answer := explained{Explanation: explanation}
-	if id != "" {
-		report, err := h.sessions.Report(r.Context(), id)
-		switch {
-		case errors.Is(err, session.ErrNotFound):
-			answer.NoSession = "there is no session " + string(id)
-		case err != nil:
-			return err
-		default:
-			d := h.document(&report, time.Now())
-			d.Log = report.Log
-			answer.Session = &d
-		}
+	if name, ok := id.Pool(); ok {
+		err = h.addPool(r.Context(), &answer, name)
+	} else if id != "" {
+		err = h.addSession(r.Context(), &answer, id)
+	}
+	if err != nil {
+		return err
 	}
 	return encode(w, http.StatusOK, answer)
+}
+
+func (h *Handler) addPool(ctx context.Context, answer *explained, name string) error {
+	report, err := h.poolRecords.PoolReport(ctx, name)
+	if err != nil {
+		return err
+	}
+	d := h.poolDocument(&report, time.Now())
+	answer.Pool = &d
+	return nil
+}
+
+func (h *Handler) addSession(ctx context.Context, answer *explained, id session.ID) error {
+	report, err := h.sessions.Report(ctx, id)
+	if errors.Is(err, session.ErrNotFound) {
+		answer.NoSession = "there is no session " + string(id)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	d := h.document(&report, time.Now())
+	d.Log = report.Log
+	answer.Session = &d
+	return nil
 }

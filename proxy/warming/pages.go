@@ -94,6 +94,7 @@ func (p *Pages) Close() {
 
 // View is what a page is about.
 type View struct {
+	// SessionID is the session's, or that of a pool that forward rules use.
 	SessionID session.ID
 	// Base is the session's URL prefix as it stands in URLs, without a slash at
 	// its end: "/session/demo", or "" if the session has a host of its own.
@@ -104,12 +105,37 @@ type View struct {
 	RequestID string
 }
 
+// Pool returns the name of the pool that the page is about, "" if it is about a
+// session.
+func (v View) Pool() string {
+	if name, ok := v.SessionID.Pool(); ok {
+		return name
+	}
+	return ""
+}
+
+// What is what starts, in a word.
+func (v View) What() string {
+	if v.Pool() != "" {
+		return "service"
+	}
+	return "preview"
+}
+
+// Subject is What, as a sentence about it begins.
+func (v View) Subject() string {
+	if v.Pool() != "" {
+		return "This service"
+	}
+	return "Your preview"
+}
+
 // Warming answers a navigation whose session is being started: 503, with
 // Retry-After from what is left of the estimate.
 func (p *Pages) Warming(w http.ResponseWriter, r *http.Request, v View) {
 	now := time.Now()
 	p.warming.Write(w, r, page.Answer{
-		Status: http.StatusServiceUnavailable, Title: "Starting the preview",
+		Status: http.StatusServiceUnavailable, Title: "Starting the " + v.What(),
 		RetryAfter: retryAfter(v.Backend, now),
 		Data:       newContent(v, r, now),
 	})
@@ -120,7 +146,7 @@ func (p *Pages) Warming(w http.ResponseWriter, r *http.Request, v View) {
 func (p *Pages) Failed(w http.ResponseWriter, r *http.Request, v View, status int) {
 	now := time.Now()
 	p.failed.Write(w, r, page.Answer{
-		Status: status, Title: "The preview did not start",
+		Status: status, Title: "The " + v.What() + " did not start",
 		RetryAfter: v.Backend.RetryAt.Sub(now),
 		Data:       newContent(v, r, now),
 	})
@@ -130,7 +156,7 @@ func (p *Pages) Failed(w http.ResponseWriter, r *http.Request, v View, status in
 // requests may not wake: 503, with a button for a person who does want to.
 func (p *Pages) Asleep(w http.ResponseWriter, r *http.Request, v View) {
 	p.asleep.Write(w, r, page.Answer{
-		Status: http.StatusServiceUnavailable, Title: "The preview is asleep",
+		Status: http.StatusServiceUnavailable, Title: "The " + v.What() + " is asleep",
 		RetryAfter: time.Minute,
 		Data:       newContent(v, r, time.Now()),
 	})

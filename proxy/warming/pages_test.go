@@ -89,6 +89,11 @@ func TestGolden(t *testing.T) {
 		{"warming-post", "POST", func(p *warming.Pages, w http.ResponseWriter, r *http.Request) {
 			p.Warming(w, r, view(starting()))
 		}, 503, "3"},
+		{"warming-pool", "GET", func(p *warming.Pages, w http.ResponseWriter, r *http.Request) {
+			v := view(starting())
+			v.SessionID, v.Base = session.PoolID("hermes"), "/hermes"
+			p.Warming(w, r, v)
+		}, 503, "3"},
 		{"failed", "GET", func(p *warming.Pages, w http.ResponseWriter, r *http.Request) {
 			p.Failed(w, r, view(failed()), http.StatusBadGateway)
 		}, 502, "8"},

@@ -35,7 +35,7 @@ var labels = []struct {
 	{session.PhaseAsked, "Asking for a start"},
 	{session.PhaseProvisioning, "Finding a place to run"},
 	{session.PhasePulling, "Fetching what it needs"},
-	{session.PhaseStarting, "Starting the site"},
+	{session.PhaseStarting, "Starting its server"},
 	{session.PhaseChecking, "Waiting for its first answer"},
 }
 

@@ -85,8 +85,8 @@ func TestConvertMistakes(t *testing.T) {
 		want    string
 	}{
 		{"nothing", albimport.Options{}, []string{groups}, "there are no rules: give the output of aws elbv2 describe-rules"},
-		{"two listeners", albimport.Options{}, []string{two}, "there are several listeners; choose one of:\n  " + arn + "listener/app/edit/50dc/aaaa (HTTP 8081), with 0 rules"},
-		{"no such listener", albimport.Options{Listener: "443"}, []string{two}, `"443" does not name one listener; choose one of`},
+		{"two listeners", albimport.Options{}, []string{two}, "there are several listeners; choose one with --listener:\n  " + arn + "listener/app/edit/50dc/aaaa (HTTP 8081), with 0 rules"},
+		{"no such listener", albimport.Options{Listener: "443"}, []string{two}, `"443" does not name one listener; choose one with --listener`},
 		{"no such rule to drop", albimport.Options{Drop: []string{"7"}}, []string{rules}, "there is no rule 7 to leave out"},
 		{
 			"priority twice",

@@ -49,7 +49,7 @@ func (d *Documents) Convert(o Options) (*Result, error) {
 		names: map[string]string{}, dropped: map[string]bool{},
 	}
 	for _, other := range others {
-		c.note(other.listener(d).String(), "is left out: it only redirects to HTTPS")
+		c.note(other.listener(d).String(), "is left out: it only redirects to HTTPS, as tls.redirect does")
 	}
 	if err := c.checkBalancers(); err != nil {
 		return nil, err

@@ -130,7 +130,7 @@ func (d *Documents) choose(want string) (chosen *candidate, others []*candidate,
 	for _, c := range all {
 		lines = append(lines, c.describe())
 	}
-	return nil, nil, fmt.Errorf("%s; choose one of:\n  %s", problem, strings.Join(lines, "\n  "))
+	return nil, nil, fmt.Errorf("%s; choose one with --listener:\n  %s", problem, strings.Join(lines, "\n  "))
 }
 
 func (c *candidate) named(want string) bool {
