@@ -17,6 +17,9 @@ func guard(r *http.Request, escapedPath string) (status int, err error) {
 	case http.MethodTrace, http.MethodConnect:
 		return http.StatusMethodNotAllowed, &session.InvalidError{Field: "method", Reason: r.Method + " is not served"}
 	}
+	if r.ProtoMajor >= 2 && !isHostHeader(r.Host) {
+		return http.StatusBadRequest, &session.InvalidError{Field: "authority", Reason: "is no host"}
+	}
 	if r.RequestURI == "*" || len(escapedPath) == 0 || escapedPath[0] != '/' {
 		return http.StatusBadRequest, &session.InvalidError{Field: "request target", Reason: "is not a path"}
 	}
@@ -28,6 +31,18 @@ func guard(r *http.Request, escapedPath string) (status int, err error) {
 		return http.StatusBadRequest, &session.InvalidError{Field: "path", Reason: err.Error()}
 	}
 	return 0, nil
+}
+
+// isHostHeader reports whether host holds nothing but what a Host may (RFC 9110
+// 7.2). net/http sees to that in HTTP/1 only.
+func isHostHeader(host string) bool {
+	return strings.IndexFunc(host, func(c rune) bool {
+		switch {
+		case '0' <= c && c <= '9', 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z':
+			return false
+		}
+		return !strings.ContainsRune("!$%&'()*+,-.:;=[]_~", c)
+	}) < 0
 }
 
 // dropForeignUpgrade ignores the offer of any protocol but websocket, and one in a

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -36,6 +37,26 @@ func TestGuard(t *testing.T) {
 			}
 			if tt.status == http.StatusMethodNotAllowed && res.Header.Get("Allow") == "" {
 				t.Errorf("%s: 405 without Allow", tt.name)
+			}
+		}
+	})
+}
+
+// TestGuardAuthority: net/http takes any :authority of HTTP/2 for the Host.
+func TestGuardAuthority(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, echo, nil)
+		b.ready()
+		for host, status := range map[string]int{
+			"edit.example.com:8443": 200, "[::1]:443": 200, "w": 200,
+			"w/x": 400, "w?x": 400, "w x": 400, `w\x`: 400, "user@w": 400, "w\"x": 400,
+		} {
+			r := httptest.NewRequest(http.MethodGet, "/session/demo/x", http.NoBody)
+			r.Proto, r.ProtoMajor, r.ProtoMinor, r.Host = "HTTP/2.0", 2, 0, host
+			w := httptest.NewRecorder()
+			b.handler.ServeHTTP(w, r)
+			if w.Code != status {
+				t.Errorf("%q = %d, want %d", host, w.Code, status)
 			}
 		}
 	})
