@@ -111,6 +111,12 @@ func isPrefetch(r *http.Request) bool {
 	return false
 }
 
+// isPreflight reports whether a browser asks if a page of another site may make a
+// call (Fetch standard, "CORS-preflight request"): it does so only after a 2xx.
+func isPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && field(r.Header, "Access-Control-Request-Method") != "" && field(r.Header, "Origin") != ""
+}
+
 func acceptsHTML(r *http.Request) bool {
 	return strings.Contains(field(r.Header, "Accept"), "text/html")
 }

@@ -76,6 +76,9 @@ func (x *exchange) enterPool(p *poolTarget) bool {
 		return false
 	}
 	x.action, x.pool = &p.action, p
+	if x.class == classPassive && isPreflight(x.r) {
+		x.class = classFetch // the call that it announces would never come to wake anything
+	}
 	x.live = x.h.registry.Acquire(&s)
 	return true
 }

@@ -65,7 +65,8 @@ func TestColdPool(t *testing.T) {
 		{"a page's fetch", "GET", moduleScript, "", 200, "GET /hermes/api?x=1;y ", 1},
 		{"navigation", "GET", navigation, "", 503, "", 1},
 		{"link unfurler", "GET", map[string]string{"User-Agent": "Slackbot 1.0"}, "", 200, "", 0},
-		{"preflight", "OPTIONS", nil, "", 503, "", 0},
+		{"monitor", "OPTIONS", nil, "", 503, "", 0},
+		{"preflight", "OPTIONS", map[string]string{"Origin": "https://a.example", "Access-Control-Request-Method": "PUT"}, "", 200, "OPTIONS /hermes/api?x=1;y ", 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
