@@ -39,6 +39,9 @@ type cluster struct {
 	over, asked map[session.ID]bool
 	used        map[session.ID]time.Time
 	refused     int
+	// shares: the sessions share tasks. stopped are those that a stop was asked for.
+	shares  bool
+	stopped map[string]bool
 }
 
 // underway is a request on a task.
@@ -87,6 +90,7 @@ func newCluster(t *testing.T, seed uint64, set setup) *cluster {
 		t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 0)), fate: rand.New(rand.NewPCG(seed, 1)),
 		memory: storetest.NewMemory(), fake: drivertest.NewFake(), open: make(map[*underway]struct{}),
 		over: make(map[session.ID]bool), asked: make(map[session.ID]bool), used: make(map[session.ID]time.Time),
+		stopped: make(map[string]bool), shares: set.pool.Key != "",
 	}
 	c.fake.Plan = func(int, scaler.TaskSpec) drivertest.Script { return set.script }
 	for n := range max(2, set.replicas) {
@@ -287,6 +291,9 @@ func (c *cluster) enter(r *replica, task string) *underway {
 	u := &underway{replica: r, task: task, exempt: r.isCut() || time.Since(r.healedAt()) < 3*time.Second}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.stopped[task] && !u.exempt {
+		c.blame("a request goes to task %s, which is stopped", task)
+	}
 	c.open[u] = struct{}{}
 	return u
 }
@@ -339,16 +346,60 @@ func (c *cluster) end(r *replica, id session.ID) {
 func (c *cluster) stopping(task string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.stopped[task] = true
 	for u := range c.open {
 		if u.task == task && !u.exempt {
 			c.blame("task %s is stopped under a request", task)
 		}
 	}
 	for id := range c.used {
-		if rec, err := c.memory.Session(context.Background(), id); err == nil && rec.Target.TaskID == task && rec.Status == session.Active {
+		rec, err := c.memory.Session(context.Background(), id)
+		has := err == nil && rec.Target.TaskID == task && rec.Status == session.Active
+		switch {
+		case has && !c.shares:
 			c.blame("task %s is stopped while session %s has it", task, id)
+		case has: // a moment before it looks whether it may
+			c.clients.Go(func() { c.leaves(id, task) })
+		}
+		for _, r := range c.inTouch(5 * time.Second) {
+			if r.sendsTo(id) == task {
+				c.blame("task %s is stopped while requests of session %s go to it", task, id)
+			}
 		}
 	}
+}
+
+// leaves judges that the session gives up the task, which is stopped, soon.
+func (c *cluster) leaves(id session.ID, task string) {
+	time.Sleep(5 * time.Second)
+	rec, err := c.memory.Session(context.Background(), id)
+	if err == nil && rec.Target.TaskID == task && len(c.inTouch(10*time.Second)) == len(c.replicas) {
+		c.blame("session %s keeps task %s, which is stopped", id, task)
+	}
+}
+
+// inTouch returns the replicas that have been able to reach the store for so long.
+func (c *cluster) inTouch(d time.Duration) []*replica {
+	var list []*replica
+	for _, r := range c.replicas {
+		if !r.isCut() && time.Since(r.healedAt()) >= d {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// sendsTo returns the task to which the replica sends requests of the session.
+func (r *replica) sendsTo(id session.ID) string {
+	l, ok := r.registry.Lookup(id)
+	if !ok {
+		return ""
+	}
+	defer l.Release()
+	if b, _ := l.Backend(); b.Phase == session.PhaseReady {
+		return b.Target.TaskID
+	}
+	return ""
 }
 
 // assigned judges that of the tasks of a session that are alive one at most is
@@ -359,17 +410,10 @@ func (c *cluster) assigned(id session.ID) {
 		return
 	}
 	targets := make(map[string]bool)
-	for _, r := range c.replicas {
-		if r.isCut() || time.Since(r.healedAt()) < 5*time.Second {
-			continue
-		}
-		if l, ok := r.registry.Lookup(id); ok {
-			if b, _ := l.Backend(); b.Phase == session.PhaseReady {
-				targets[b.Target.TaskID] = true
-			}
-			l.Release()
-		}
+	for _, r := range c.inTouch(5 * time.Second) {
+		targets[r.sendsTo(id)] = true
 	}
+	delete(targets, "")
 	delete(targets, rec.Target.TaskID)
 	if len(targets) == 0 {
 		return
@@ -381,15 +425,9 @@ func (c *cluster) assigned(id session.ID) {
 		if err != nil || now.Generation != generation || now.Target.TaskID != rec.Target.TaskID {
 			return
 		}
-		for _, r := range c.replicas {
-			if r.isCut() || time.Since(r.healedAt()) < 10*time.Second {
-				continue
-			}
-			if l, ok := r.registry.Lookup(id); ok {
-				if b, _ := l.Backend(); b.Phase == session.PhaseReady && targets[b.Target.TaskID] {
-					c.blame("session %s has %q, and requests go to %s", id, now.Target.TaskID, b.Target.TaskID)
-				}
-				l.Release()
+		for _, r := range c.inTouch(10 * time.Second) {
+			if to := r.sendsTo(id); targets[to] {
+				c.blame("session %s has %q, and requests go to %s", id, now.Target.TaskID, to)
 			}
 		}
 	})

@@ -63,16 +63,56 @@ func (s *Scaler) serve(ctx context.Context, e *tracked, t *task, generation int6
 			s.letGo(e, asleep)
 		}
 	case err == nil || errors.Is(err, session.ErrConflict):
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if e.task != t {
-			return // released meanwhile
-		}
-		s.set(e, serving)
-		s.metrics.released(e.pool, time.Since(answers))
-		s.lostMeanwhile(e)
+		s.open(ctx, e, t, generation, answers)
 	default:
 		s.fail(ctx, e, generation, fmt.Errorf("%w: it cannot be recorded: %w", session.ErrStartFailed, err))
+	}
+}
+
+// open lets the waiting requests go to the task that the record names. If it was
+// doomed meanwhile the session is wanted anew.
+func (s *Scaler) open(ctx context.Context, e *tracked, t *task, generation int64, answers time.Time) {
+	held := false
+	err := s.persist(ctx, func() (err error) {
+		held, err = s.confirm(ctx, t.pool, t.id)
+		return err
+	})
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err != nil:
+		s.fail(ctx, e, generation, fmt.Errorf("%w: it cannot be confirmed: %w", session.ErrStartFailed, err))
+		return
+	case !held:
+		s.startOver(ctx, e, generation)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.task != t {
+		return // released meanwhile
+	}
+	s.set(e, serving)
+	s.metrics.released(e.pool, time.Since(answers))
+	s.lostMeanwhile(e)
+}
+
+// startOver takes the session off a task that it must not have, and wakes it
+// again, unless it was released meanwhile.
+func (s *Scaler) startOver(ctx context.Context, e *tracked, generation int64) {
+	s.mu.Lock()
+	wanted := e.mode == warming
+	s.mu.Unlock()
+	if !wanted {
+		return
+	}
+	s.letGo(e, asleep)
+	err := s.insist(ctx, e, session.LostChange(generation))
+	if err == nil || errors.Is(err, session.ErrConflict) {
+		err = s.wake(ctx, e, session.Wake{Activity: session.Activity{At: time.Now().UTC(), Kind: session.Request}})
+	}
+	if err != nil && ctx.Err() == nil {
+		s.log.Info("cannot wake a session whose task is stopped", "session_id", e.live.ID(), "error", err)
 	}
 }
 

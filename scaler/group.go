@@ -58,7 +58,8 @@ func (g *group) failed(now time.Time) {
 }
 
 // choose returns the task for a new session: the least loaded ready one, else
-// the least loaded starting one, else nil.
+// one that is ready and would be stopped, else the least loaded starting one,
+// else nil.
 func (g *group) choose() *task {
 	var best *task
 	for t := range g.tasks {
@@ -72,7 +73,7 @@ func (g *group) choose() *task {
 // better reports whether t is the better choice for a new session than other.
 func (t *task) better(other *task) bool {
 	if t.stage != other.stage {
-		return t.stage == ready
+		return t.stage > other.stage
 	}
 	if len(t.users) != len(other.users) {
 		return len(t.users) < len(other.users)
@@ -138,14 +139,22 @@ func (g *group) spec() TaskSpec {
 	return spec
 }
 
-// spare returns the tasks that a scale-in at now is to stop: none that anybody
-// uses.
+// spare returns the tasks that a scale-in at now is to stop, beside those that
+// are cordoned already: none that anybody uses. If there are more of these than
+// are too many the others are of use again.
 func (g *group) spare(now time.Time) []*task {
 	var n int
 	n, g.surplusSince = g.pool.policy.excess(g.demand(now), g.usable(), g.surplusSince, now)
+	for t := range g.tasks {
+		if t.stage == cordoned && n == 0 {
+			t.stage = ready
+		} else if t.stage == cordoned {
+			n--
+		}
+	}
 	var tasks []*task
 	for t := range g.tasks {
-		if len(tasks) < n && t.stage != doomed && len(t.users) == 0 {
+		if len(tasks) < n && t.stage != cordoned && t.stage != doomed && len(t.users) == 0 {
 			tasks = append(tasks, t)
 		}
 	}

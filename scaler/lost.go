@@ -23,7 +23,7 @@ func (s *Scaler) lose(t *task, cause error) {
 		return
 	case doomed:
 		return
-	case ready:
+	case cordoned, ready:
 	}
 	s.log.Warn("task is lost", "pool", t.pool.Name, "key", t.spec.Key, "task", t.id, "error", cause)
 	s.metrics.lost(t.pool)

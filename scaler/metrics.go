@@ -145,7 +145,7 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 		for _, g := range p.groups {
 			desired += p.policy.desired(g.demand(now))
 		}
-		for state, name := range map[stage]string{starting: "starting", ready: "ready", doomed: "stopping"} {
+		for state, name := range map[stage]string{starting: "starting", cordoned: "cordoned", ready: "ready", doomed: "stopping"} {
 			ch <- prometheus.MustNewConstMetric(c.tasks, prometheus.GaugeValue, float64(count[state]), p.Name, name)
 		}
 		ch <- prometheus.MustNewConstMetric(c.desired, prometheus.GaugeValue, float64(desired), p.Name)

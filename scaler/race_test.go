@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/webordinary/warmgate/scaler"
 	"github.com/webordinary/warmgate/scaler/drivertest"
 	"github.com/webordinary/warmgate/session"
 )
@@ -56,6 +57,33 @@ func TestRaceTwoStarts(t *testing.T) {
 			c.blame("%d tasks were started, and %d requests refused", n, c.refused)
 		}
 		c.finish("s1")
+	})
+}
+
+// Sessions that share tasks wake while the holder of the lease stops the tasks
+// that are too many by what it knows, which is out of date.
+func TestRaceScaleInAgainstScaleOut(t *testing.T) {
+	race(t, func(t *testing.T, seed uint64) {
+		c := newCluster(t, seed, setup{
+			replicas: 2 + int(seed%2), script: quickStart, rough: seed%4 > 1, skewed: seed%8 > 3,
+			pool: scaler.Pool{Name: "edit", Key: "edit", Steps: scaler.Steps{1: 1, 2: 2, 3: 3}, Cooldown: 2 * time.Second},
+		})
+		ids := []session.ID{"s1", "s2", "s3"}
+		for _, id := range ids {
+			c.create(id)
+			c.warm(c.any(), id)
+		}
+		for range 10 {
+			id := ids[c.random.IntN(len(ids))]
+			c.later(c.between(10*time.Second, 50*time.Second), c.any(), id, session.Navigation, c.between(0, 9*time.Second))
+		}
+		if seed%16 == 0 {
+			c.run(c.between(10*time.Second, 40*time.Second), ids...)
+			c.replicas[0].sever()
+			c.run(c.between(time.Second, 20*time.Second), ids...)
+			c.replicas[0].heal()
+		}
+		c.finish(ids...)
 	})
 }
 

@@ -53,6 +53,7 @@ func (s *Scaler) reconcile(ctx context.Context) {
 		s.noteOutage(err)
 		s.log.Warn("cannot compare sessions with tasks", "error", err)
 	}
+	s.stopDoomed(ctx)
 	s.adoptStrangers(ctx, s.opts.ReconcileInterval)
 }
 
@@ -131,6 +132,10 @@ func (s *Scaler) putRight(ctx context.Context, listed session.Session, patience 
 	}
 	defer e.leave()
 	rec, err := s.fresh(ctx, e)
+	held := false
+	if err == nil && rec.Status == session.Active {
+		held, err = s.confirm(ctx, e.pool, rec.Target.TaskID)
+	}
 	if err != nil {
 		s.log.Warn("cannot put a session right", "session_id", listed.ID, "error", err)
 		return
@@ -140,7 +145,7 @@ func (s *Scaler) putRight(ctx context.Context, listed session.Session, patience 
 	case s.over(&rec):
 		s.showEnd(ctx, e, rec)
 		return
-	case rec.Status == session.Active && s.take(e, rec):
+	case held && s.take(e, rec):
 		return
 	case rec.Status == session.Initializing && awake >= patience && s.isStarted(e.pool, rec):
 		s.begin(e, rec, func() {}) // the token gives us the task that there is

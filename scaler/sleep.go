@@ -44,13 +44,13 @@ func (s *Scaler) sweepGroups(now time.Time) {
 	}
 }
 
-// scaleIn dooms the tasks that a group has too many of. s.mu is held.
+// scaleIn has the tasks stopped that a group has too many of. s.mu is held.
 func (s *Scaler) scaleIn(g *group, now time.Time) {
 	if !s.leads() {
 		return
 	}
 	for _, t := range g.spare(now) {
-		s.doom(t)
+		s.retire(t)
 	}
 }
 

@@ -2,6 +2,7 @@ package scaler
 
 import (
 	"context"
+	"crypto/rand"
 	"time"
 
 	"github.com/webordinary/warmgate/session"
@@ -50,16 +51,16 @@ const (
 // that is long out of date.
 func (s *Scaler) claimOn(t *task) claim {
 	s.mu.Lock()
-	gone, answered, failed := t.view.State == TaskGone, !t.readyAt.IsZero(), t.err != nil
+	gone, answered := t.view.State == TaskGone, !t.readyAt.IsZero()
 	s.mu.Unlock()
-	if gone || s.opts.Alone || !t.pool.dedicated && failed {
+	if gone || s.opts.Alone {
 		return none
+	}
+	if !t.pool.dedicated {
+		return s.claimOnShared(t, answered)
 	}
 	ctx, cancel := context.WithTimeout(s.background, followTimeout)
 	defer cancel()
-	if !t.pool.dedicated {
-		return s.claimOnShared(ctx, t)
-	}
 	found, err := s.store.Sessions(ctx, []session.ID{t.spec.SessionID})
 	switch {
 	case err != nil:
@@ -80,18 +81,15 @@ func (s *Scaler) claimOn(t *task) claim {
 	return elsewhere
 }
 
-// claimOnShared returns whether any session has the task, which is one too many
-// as far as is known here: another replica may have assigned it meanwhile.
-func (s *Scaler) claimOnShared(ctx context.Context, t *task) claim {
-	has := func(rec *session.Session) bool { return rec.Target.TaskID == t.id }
-	users, err := s.list(ctx, has, session.Initializing, session.Active, session.Inactive)
-	switch {
-	case err != nil:
+// claimOnShared returns whether any session has the task that failed here, or is
+// doomed by the records. One that served here, and does not any more, is not used
+// here again.
+func (s *Scaler) claimOnShared(t *task, answered bool) claim {
+	claim := s.fence(t, rand.Text(), func() bool { return true })
+	if claim == elsewhere && answered {
 		return pending
-	case len(users) > 0:
-		return elsewhere
 	}
-	return none
+	return claim
 }
 
 // stopped asks the driver to stop the task and reports whether it is gone.

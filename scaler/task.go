@@ -12,11 +12,14 @@ import (
 	"github.com/webordinary/warmgate/session"
 )
 
-// stage is how far a task is, as the scaler sees it.
+// stage is how far a task is, as the scaler sees it. Of those that are not
+// doomed a later one serves a new session better.
 type stage int
 
 const (
 	starting stage = iota
+	// cordoned: ready, and one too many; see Scaler.retire.
+	cordoned
 	ready
 	// doomed: it is being stopped, or gone, and is never assigned again.
 	doomed
@@ -51,6 +54,8 @@ type task struct {
 	leaving sync.WaitGroup
 	// suspected: somebody looks whether it still serves.
 	suspected bool
+	// cordon tells for which attempt to stop it it is cordoned.
+	cordon string
 
 	// start ends when the start is given up, with the cause.
 	start   context.Context

@@ -189,6 +189,9 @@ func (s *Scaler) publish(e *tracked) {
 
 // assign gives the session the task. s.mu is held.
 func (s *Scaler) assign(e *tracked, t *task) {
+	if t.stage == cordoned {
+		t.stage = ready
+	}
 	e.task = t
 	t.users[e] = struct{}{}
 	t.group.sessions[e] = struct{}{}

@@ -189,7 +189,7 @@ func (s *Scaler) resumable(e *tracked, rec session.Session) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if t := e.pool.byID[rec.Target.TaskID]; t != nil {
-		return t.stage == ready && (e.task == nil || e.task == t)
+		return (t.stage == ready || t.stage == cordoned) && (e.task == nil || e.task == t)
 	}
 	v := e.pool.unknown[rec.Target.TaskID]
 	return v != nil && v.State == TaskRunning && e.task == nil
@@ -201,7 +201,11 @@ func (s *Scaler) resume(ctx context.Context, e *tracked, rec session.Session, w 
 	if err := s.change(ctx, e, c); err != nil {
 		return again(err)
 	}
-	if !s.take(e, e.rec) {
+	held, err := s.confirm(ctx, e.pool, e.rec.Target.TaskID)
+	if err != nil {
+		return err
+	}
+	if !held || !s.take(e, e.rec) {
 		return errAgain // the task is gone, or the session was released meanwhile
 	}
 	return nil
@@ -253,6 +257,9 @@ const unseenPatience = 15 * time.Second
 // its task is there; an error says that this cannot be told now.
 func (s *Scaler) adopt(ctx context.Context, e *tracked, rec session.Session) (found bool, err error) {
 	const pause = 500 * time.Millisecond
+	if held, err := s.confirm(ctx, e.pool, rec.Target.TaskID); err != nil || !held {
+		return false, err
+	}
 	for {
 		if s.take(e, rec) {
 			return true, nil

@@ -52,10 +52,15 @@ func (s *Scaler) isCaughtUp() bool {
 
 // insist writes c, again while the store is out of reach and patience lasts.
 func (s *Scaler) insist(ctx context.Context, e *tracked, c session.Change) error {
+	return s.persist(ctx, func() error { return s.change(ctx, e, c) })
+}
+
+// persist calls f, again while the store is out of reach and patience lasts.
+func (s *Scaler) persist(ctx context.Context, f func() error) error {
 	const firstPause, longestPause = 100 * time.Millisecond, 2 * time.Second
 	end := time.Now().Add(writePatience)
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		err := s.change(ctx, e, c)
+		err := f()
 		if !errors.Is(err, session.ErrUnavailable) || time.Now().Add(pause).After(end) {
 			return err
 		}
