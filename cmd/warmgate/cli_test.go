@@ -238,9 +238,9 @@ func TestStatusForPeople(t *testing.T) {
 		t.Fatalf("code %d", code)
 	}
 	for _, want := range []string{
-		"session        demo\n", "status         initializing\n", "why            waits for the dev server's first answer\n",
-		"open           0 requests, 0 sockets, 2 waiting, 0 parked\n", "start          asked +0.0s, checking +1.5s\n",
-		"log            first line\n               second line\n",
+		"session  demo\n", "status   initializing\n", "why      waits for the dev server's first answer\n",
+		"open     0 requests, 0 sockets, 2 waiting, 0 parked\n", "start    asked +0.0s, checking +1.5s\n",
+		"log      first line\n         second line\n",
 	} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("status lacks %q:\n%s", want, stdout)
