@@ -74,11 +74,20 @@ func (s *Scaler) lost(ctx context.Context, e *tracked, t *task) {
 	if err := s.insist(ctx, e, c); err != nil && !errors.Is(err, session.ErrConflict) {
 		return // the reconcile finds it
 	}
-	if next == asleep && e.live.Waiters().Value() > 0 {
-		w := session.Wake{Activity: session.Activity{At: time.Now().UTC(), Kind: session.Request}}
-		if err := s.wake(ctx, e, w); err != nil {
-			s.log.Info("cannot wake a session whose task is lost", "session_id", e.live.ID(), "error", err)
-		}
+	if next == asleep && (e.live.Waiters().Value() > 0 || s.staysAwake(e)) {
+		s.replace(ctx, e)
+	}
+}
+
+// staysAwake reports whether e never falls asleep by itself: a pool's own record,
+// whose tasks may have work that nobody here sees.
+func (s *Scaler) staysAwake(e *tracked) bool { return s.clocks.Of(e.live.ID()).StayAwake }
+
+// replace wakes a session again whose task is lost. Its lane is held.
+func (s *Scaler) replace(ctx context.Context, e *tracked) {
+	w := session.Wake{Activity: session.Activity{At: time.Now().UTC(), Kind: session.Request}}
+	if err := s.wake(ctx, e, w); err != nil {
+		s.log.Info("cannot wake a session whose task is lost", "session_id", e.live.ID(), "error", err)
 	}
 }
 

@@ -150,7 +150,9 @@ func (s *Scaler) putRight(ctx context.Context, listed session.Session, patience 
 	case rec.Status == session.Initializing && awake >= patience && s.isStarted(e.pool, rec):
 		s.begin(e, rec, func() {}) // the token gives us the task that there is
 	case rec.Status.Awake() && awake >= startPatience(e.pool, patience):
-		err = s.change(ctx, e, session.LostChange(rec.Generation))
+		if err = s.change(ctx, e, session.LostChange(rec.Generation)); err == nil && s.staysAwake(e) {
+			s.replace(ctx, e)
+		}
 	}
 	if err != nil && !errors.Is(err, session.ErrConflict) {
 		s.log.Warn("cannot put a session right", "session_id", rec.ID, "error", err)

@@ -39,6 +39,10 @@ type Options struct {
 	// that are too many, put right what nobody deals with, delete what is old. Nil
 	// means that it always does.
 	Lease Lease
+	// StaysUp reports whether the tasks of a pool may have work that nobody here
+	// sees, so that none of them is ever one too many. Nil means that none may. It
+	// must not block.
+	StaysUp func(pool string) bool
 	// FollowInterval is how often the sessions in use here are read again, to
 	// follow what other replicas do; ParkedInterval the same for those of which
 	// only parked sockets are open. Both vary by a fifth. Zero means 2 and 10 s.
@@ -100,6 +104,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.DefaultPool == "" && len(o.Pools) > 0 {
 		o.DefaultPool = o.Pools[0].Name
+	}
+	if o.StaysUp == nil {
+		o.StaysUp = func(string) bool { return false }
 	}
 	if o.Dial == nil {
 		o.Dial = (&net.Dialer{}).DialContext

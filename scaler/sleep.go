@@ -18,8 +18,7 @@ func (s *Scaler) sweep(context.Context) {
 	s.mu.Lock()
 	var looks []look
 	for _, e := range s.sessions {
-		s.forgetIfDone(e, now)
-		if e.mode != ended && e.rec.ID != "" {
+		if !s.forgetIfDone(e, now) && e.mode != ended && e.rec.ID != "" {
 			e.refs++
 			looks = append(looks, look{e, e.rec})
 		}
@@ -44,9 +43,12 @@ func (s *Scaler) sweepGroups(now time.Time) {
 	}
 }
 
-// scaleIn has the tasks stopped that a group has too many of. s.mu is held.
+// scaleIn has the tasks stopped that a group has too many of. For how long it has had
+// them counts from when this replica leads: before that it does not know all
+// sessions. s.mu is held.
 func (s *Scaler) scaleIn(g *group, now time.Time) {
-	if !s.leads() {
+	if !s.leads() || s.opts.StaysUp(g.pool.Name) {
+		g.surplusSince = time.Time{}
 		return
 	}
 	for _, t := range g.spare(now) {

@@ -79,17 +79,18 @@ func (s *Scaler) untrack(e *tracked) {
 	s.forgetIfDone(e, time.Now())
 }
 
-// forgetIfDone is part of untrack. s.mu is held.
-func (s *Scaler) forgetIfDone(e *tracked, now time.Time) {
+// forgetIfDone is part of untrack; it reports whether e is forgotten. s.mu is held.
+func (s *Scaler) forgetIfDone(e *tracked, now time.Time) bool {
 	remembered := e.failures > 0 && now.Before(e.retryAt.Add(failureMemory))
 	settled := e.mode == asleep || e.mode == failed || e.mode == ended
 	if e.refs > 0 || e.task != nil || !settled || remembered && e.mode != ended {
-		return
+		return false
 	}
 	if s.sessions[e.live.ID()] == e {
 		delete(s.sessions, e.live.ID())
 		e.live.Release()
 	}
+	return true
 }
 
 // enter takes the session's lane.

@@ -14,14 +14,17 @@ import (
 	"github.com/webordinary/warmgate/scaler"
 	"github.com/webordinary/warmgate/scaler/drivertest"
 	"github.com/webordinary/warmgate/session"
+	"github.com/webordinary/warmgate/session/pooled"
 	"github.com/webordinary/warmgate/session/storetest"
 )
 
 // world is a scaler with a fake driver and a store in memory, in a bubble.
 type world struct {
 	*scaler.Scaler
-	t        *testing.T
-	store    *store
+	t     *testing.T
+	store *store
+	// all has the records of pools, too.
+	all      session.Store
 	registry *session.Registry
 	fake     *drivertest.Fake
 	metrics  *prometheus.Registry
@@ -115,7 +118,8 @@ func newWorld(t *testing.T, change func(*settings)) *world {
 	}
 	o := set.Options
 	o.Alone = !set.shared
-	o.Store, o.Records, o.Registry, o.Extender = w.store, w.store, w.registry, extender{w.store}
+	w.all = pooled.New(w.store, w.store, func() []string { return []string{set.pool.Name} })
+	o.Store, o.Records, o.Registry, o.Extender = w.all, w.store, w.registry, extender{w.all}
 	o.Pools, o.Dial = []scaler.Pool{set.pool}, w.fake.Dial
 	o.Registerer = w.metrics
 	var err error
@@ -170,7 +174,7 @@ func (w *world) createFor(id session.ID, client session.ClientID) *session.Live 
 // record returns the session as it is stored.
 func (w *world) record(id session.ID) session.Session {
 	w.t.Helper()
-	s, err := w.store.Session(context.Background(), id)
+	s, err := w.all.Session(context.Background(), id)
 	if err != nil {
 		w.t.Fatal(err)
 	}

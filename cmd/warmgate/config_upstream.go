@@ -133,6 +133,13 @@ func (c *Config) forwardPools() []string {
 	return slices.DeleteFunc(c.poolNames(), func(name string) bool { return len(c.forwardsTo(name)) == 0 })
 }
 
+// staysUp reports whether forward rules use the pool and nothing says when it may
+// sleep: its tasks may have work that Warmgate does not see.
+func (c *Config) staysUp(pool string) bool {
+	p := c.Pools[pool]
+	return p != nil && p.IdleTimeout == 0 && len(c.forwardsTo(pool)) > 0
+}
+
 // idleTimeouts returns those of the pools that have one.
 func (c *Config) idleTimeouts() map[string]time.Duration {
 	timeouts := make(map[string]time.Duration)

@@ -167,3 +167,23 @@ routes:
 		t.Errorf("pool list --json = %q, %v", out, err)
 	}
 }
+
+// TestStaysUp: whose idle timeout nothing says has no task too many, if forward
+// rules use it.
+func TestStaysUp(t *testing.T) {
+	t.Parallel()
+	weight := 1
+	c := &Config{
+		Pools: map[string]*PoolConfig{"plain": {}, "weighted": {}, "timed": {IdleTimeout: 1}, "sessions": {}},
+		Routes: []RouteConfig{
+			{Forward: &ForwardAction{Pool: "plain"}}, {Forward: &ForwardAction{Pool: "timed"}},
+			{Forward: &ForwardAction{Weighted: []WeightedForward{{Pool: "weighted", Weight: &weight}}}},
+			{Session: &SessionAction{Pool: "sessions"}},
+		},
+	}
+	for pool, want := range map[string]bool{"plain": true, "weighted": true, "timed": false, "sessions": false, "unknown": false} {
+		if got := c.staysUp(pool); got != want {
+			t.Errorf("staysUp(%s) = %v, want %v", pool, got, want)
+		}
+	}
+}

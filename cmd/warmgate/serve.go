@@ -146,7 +146,8 @@ func wire(
 	p.scaler, err = scaler.New(scaler.Options{
 		Store: cached, Records: store, Registry: registry, Extender: p.extender, Lease: p.lease, Alone: c.alone(),
 		Pools: pools, DefaultPool: c.defaultPool(), MaxTasks: c.Limits.Tasks, LaunchRate: c.Limits.LaunchRate,
-		Dial: out.dial, Logger: logger, Registerer: metrics,
+		StaysUp: func(pool string) bool { return p.reloader.config().staysUp(pool) },
+		Dial:    out.dial, Logger: logger, Registerer: metrics,
 	})
 	if err != nil {
 		return nil, err
