@@ -43,8 +43,8 @@ func (s *Scaler) sweepGroups(now time.Time) {
 	}
 }
 
-// scaleIn has the tasks stopped that a group has too many of. For how long it has had
-// them counts from when this replica leads: before that it does not know all
+// scaleIn has the tasks stopped that a group has too many of. For how long it has
+// had them counts from when this replica leads: before that it does not know all
 // sessions. s.mu is held.
 func (s *Scaler) scaleIn(g *group, now time.Time) {
 	if !s.leads() || s.opts.StaysUp(g.pool.Name) {

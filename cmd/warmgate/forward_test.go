@@ -176,7 +176,8 @@ func TestStaysUp(t *testing.T) {
 	c := &Config{
 		Pools: map[string]*PoolConfig{"plain": {}, "weighted": {}, "timed": {IdleTimeout: 1}, "sessions": {}},
 		Routes: []RouteConfig{
-			{Forward: &ForwardAction{Pool: "plain"}}, {Forward: &ForwardAction{Pool: "timed"}},
+			{Forward: &ForwardAction{Pool: "plain"}},
+			{Forward: &ForwardAction{Pool: "timed"}},
 			{Forward: &ForwardAction{Weighted: []WeightedForward{{Pool: "weighted", Weight: &weight}}}},
 			{Session: &SessionAction{Pool: "sessions"}},
 		},
