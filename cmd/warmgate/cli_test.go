@@ -229,7 +229,7 @@ func TestDistances(t *testing.T) {
 func TestStatusForPeople(t *testing.T) {
 	t.Parallel()
 	url, _ := fakeAPI(t, 200, `{
-		"sessionId": "demo", "clientId": "acme", "status": "initializing", "why": "waits for the dev server's first answer",
+		"sessionId": "demo", "clientId": "acme", "status": "initializing", "why": "waits for its server's first answer",
 		"start": {"beganAt": "2026-03-01T12:00:00Z", "phases": [
 			{"phase": "asked", "at": "2026-03-01T12:00:00Z"}, {"phase": "checking", "at": "2026-03-01T12:00:01.5Z"}]},
 		"open": {"waiters": 2}, "log": ["first line", "second line"]}`)
@@ -238,7 +238,7 @@ func TestStatusForPeople(t *testing.T) {
 		t.Fatalf("code %d", code)
 	}
 	for _, want := range []string{
-		"session  demo\n", "status   initializing\n", "why      waits for the dev server's first answer\n",
+		"session  demo\n", "status   initializing\n", "why      waits for its server's first answer\n",
 		"open     0 requests, 0 sockets, 2 waiting, 0 parked\n", "start    asked +0.0s, checking +1.5s\n",
 		"log      first line\n         second line\n",
 	} {

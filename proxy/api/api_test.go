@@ -316,7 +316,7 @@ func TestStatusOfAStart(t *testing.T) {
 	if log, _ := answer["log"].([]any); len(log) != 1 {
 		t.Errorf("log = %v, want the task's line", log)
 	}
-	if why := answer["why"].(string); !strings.HasPrefix(why, "waits for the dev server's first answer") {
+	if why := answer["why"].(string); !strings.HasPrefix(why, "waits for its server's first answer") {
 		t.Errorf("why = %q, want what it waits for", why)
 	}
 	l.SetBackend(session.Backend{Phase: session.PhaseAsked, Generation: 2, Began: began, LaunchAt: time.Now().Add(time.Minute)})

@@ -63,9 +63,9 @@ func waitsFor(p session.Phase) string {
 	case session.PhasePulling:
 		return "waits for the image or the dependencies"
 	case session.PhaseStarting:
-		return "waits for the dev server to accept connections"
+		return "waits for its server to accept connections"
 	}
-	return "waits for the dev server's first answer"
+	return "waits for its server's first answer"
 }
 
 func explainError(r *session.Report, now time.Time) string {

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
 )
 
 // The names of the indexes that we make.
@@ -118,6 +119,9 @@ func enableRecovery(ctx context.Context, c *dynamodb.Client, table string) error
 			TableName:                        &table,
 			PointInTimeRecoverySpecification: &types.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: aws.Bool(true)},
 		})
+		if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "UnknownOperationException" {
+			return errors.New("there is none at this endpoint")
+		}
 		if _, early := errors.AsType[*types.ContinuousBackupsUnavailableException](err); !early || try == recoveryTries {
 			return err
 		}

@@ -1,5 +1,5 @@
 'use strict';
-// Shows the sessions, again every two seconds while the tab is looked at. Asking
+// Shows the sessions, and the pools that forward rules use, again every two seconds while the tab is looked at. Asking
 // is no activity of a session. What comes from the server is only ever text.
 
 const storageKey = 'warmgate-admin-token';
@@ -13,15 +13,15 @@ const token = () => sessionStorage.getItem(storageKey);
 function show({ login = false, problem = '' }) {
 	byId('login').hidden = !login;
 	byId('forget').hidden = login;
-	byId('sessions').hidden = login;
+	byId('lists').hidden = login;
 	byId('problem').hidden = problem === '';
 	byId('problem').textContent = problem;
 	if (login) byId('summary').textContent = '';
 }
 
-async function ask() {
+async function ask(path) {
 	try {
-		return await fetch(`/api/sessions?limit=${limit}`, {
+		return await fetch(path, {
 			headers: { Authorization: `Bearer ${token()}` },
 			credentials: 'omit',
 			cache: 'no-store',
@@ -36,14 +36,15 @@ async function refresh() {
 	if (!token()) return show({ login: true });
 	if (document.hidden) return;
 	try {
-		const answer = await ask();
+		const [answer, pools] = await Promise.all([ask(`/api/sessions?limit=${limit}`), ask('/api/pools')]);
 		if (answer.status === 401) {
 			sessionStorage.removeItem(storageKey);
 			return show({ login: true, problem: 'This token is not valid here.' });
 		}
-		if (!answer.ok) throw new Error(`The server answered ${answer.status}.`);
+		for (const { ok, status } of [answer, pools]) if (!ok) throw new Error(`The server answered ${status}.`);
 		const more = answer.headers.has('Link');
 		render(await answer.json(), more);
+		renderPools(await pools.json());
 		show({});
 	} catch (error) {
 		show({ problem: `${error.message} Trying again.` });
@@ -58,24 +59,36 @@ function render(sessions, more) {
 	const total = sessions.length === 1 ? '1 session' : `${sessions.length}${more ? '+' : ''} sessions`;
 	byId('summary').textContent = [total, ...kinds].join(' · ');
 	sessions.sort((a, b) => b.lastActivity - a.lastActivity);
-	byId('rows').replaceChildren(...sessions.map(row));
+	byId('rows').replaceChildren(...sessions.map(sessionRow));
 	byId('empty').hidden = sessions.length > 0;
 	byId('more').hidden = !more;
 }
 
-function row(session) {
-	const status = element('span', session.status);
-	status.className = `status ${session.status}`;
+function renderPools(pools) {
+	byId('pools').hidden = pools.length === 0;
+	byId('pool-rows').replaceChildren(...pools.map((pool) => row({ Pool: pool.pool, ...state(pool) })));
+}
+
+function sessionRow(session) {
+	const { Target, ...rest } = state(session);
+	return row({ Session: name(session), Client: session.clientId, ...rest, Ends: until(session.expiresAt), Target });
+}
+
+// state is what sessions and pools have in common.
+function state({ status, why, cause, sleepAt, target }) {
+	const badge = element('span', status);
+	badge.className = `status ${status}`;
+	return {
+		Status: badge,
+		Why: cause && status !== 'error' ? `${why} (${cause})` : why,
+		Sleeps: until(sleepAt),
+		Target: target?.address ?? '',
+	};
+}
+
+function row(cells) {
 	const tr = document.createElement('tr');
-	for (const [label, content] of Object.entries({
-		Session: name(session),
-		Client: session.clientId,
-		Status: status,
-		Why: session.cause && session.status !== 'error' ? `${session.why} (${session.cause})` : session.why,
-		Sleeps: until(session.sleepAt),
-		Ends: until(session.expiresAt),
-		Target: session.target?.address ?? '',
-	})) {
+	for (const [label, content] of Object.entries(cells)) {
 		const td = document.createElement('td');
 		td.dataset.label = label; // a narrow page has no header row
 		if (content !== '') td.append(content);
