@@ -80,6 +80,7 @@ func (x *exchange) enterPool(p *poolTarget) bool {
 		x.class = classFetch // the call that it announces would never come to wake anything
 	}
 	x.live = x.h.registry.Acquire(&s)
+	x.live.Observe(&s)
 	return true
 }
 

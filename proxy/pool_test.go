@@ -15,6 +15,7 @@ import (
 
 	"github.com/webordinary/warmgate/proxy/route"
 	"github.com/webordinary/warmgate/session"
+	"github.com/webordinary/warmgate/session/pooled"
 	"github.com/webordinary/warmgate/session/storetest"
 )
 
@@ -160,6 +161,9 @@ func TestPoolPage(t *testing.T) {
 				})
 				b.backends.delay = time.Minute
 				page := b.get(tt.target, navigation)
+				if !strings.Contains(page.body, `name="to" value="`+tt.target+`"`) {
+					t.Errorf("the page does not lead back to %s:\n%s", tt.target, page.body)
+				}
 				if page.StatusCode != http.StatusServiceUnavailable || !strings.Contains(page.body, `data-base="`+tt.base+`"`) {
 					t.Errorf("page = %d, without data-base=%q", page.StatusCode, tt.base)
 				}
@@ -202,6 +206,25 @@ func TestPagesOfSeveralPools(t *testing.T) {
 		}
 		if n := b.backends.wakes.Load(); n != 2 {
 			t.Errorf("%d wakes, want the page's and the retry's", n)
+		}
+	})
+}
+
+// TestPoolThatWasEnded: its record is made anew, and so is what this replica thinks
+// of it, though somebody still holds that.
+func TestPoolThatWasEnded(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := poolBed(t, echo)
+		rec := session.NewPoolRecord("hermes", time.Now())
+		rec.Status = session.Expired
+		if err := pooled.New(b.store, b.store, nil).Create(t.Context(), rec); err != nil {
+			t.Fatal(err)
+		}
+		l := b.registry.Acquire(&rec)
+		defer l.Release()
+		l.SetBackend(session.Backend{Phase: session.PhaseEnded, Generation: rec.Generation})
+		if r := b.get("/hermes/api", moduleScript); r.StatusCode != http.StatusOK {
+			t.Errorf("answer = %d %s, want the service's", r.StatusCode, r.body)
 		}
 	})
 }

@@ -64,7 +64,7 @@ func New(o Options) *Balancer {
 }
 
 // Run checks the targets' health until ctx ends; then no check and no drain is
-// under way any more. Call it once. Call it once.
+// under way any more. Call it once.
 func (b *Balancer) Run(ctx context.Context) error {
 	b.mu.Lock()
 	b.running = ctx
