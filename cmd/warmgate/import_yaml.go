@@ -23,6 +23,15 @@ func importedText(r *albimport.Result) ([]byte, error) {
 			return nil, err
 		}
 	}
+	if r.Forwarded != (albimport.Forwarded{}) {
+		forwarded := struct {
+			Mode       string `yaml:"mode,omitempty"`
+			ClientPort bool   `yaml:"client_port,omitempty"`
+		}(r.Forwarded)
+		if err := addSection(root, "forwarded", "What the load balancer does with X-Forwarded-For.", forwarded); err != nil {
+			return nil, err
+		}
+	}
 	if len(r.Upstreams) > 0 {
 		upstreams, err := upstreamsNode(r)
 		if err != nil {

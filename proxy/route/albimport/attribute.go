@@ -48,8 +48,6 @@ var responseHeader = map[string]string{
 // balancerDefaults are attributes that have no counterpart, with the values that
 // need none.
 var balancerDefaults = map[string]string{
-	"routing.http.xff_header_processing.mode":                  "append",
-	"routing.http.xff_client_port.enabled":                     "false",
 	"routing.http.x_amzn_tls_version_and_cipher_suite.enabled": "false",
 	"client_keep_alive.seconds":                                "3600",
 	"access_logs.s3.enabled":                                   "false",
@@ -78,7 +76,20 @@ func (c *converter) attributes() error {
 	if n, err := strconv.Atoi(balancer["idle_timeout.timeout_seconds"]); err == nil {
 		c.result.ResponseTimeout = seconds(n)
 	}
+	c.forwarded(balancer)
 	return nil
+}
+
+// forwarded carries over what becomes of X-Forwarded-For.
+func (c *converter) forwarded(balancer map[string]string) {
+	f := &c.result.Forwarded
+	f.ClientPort = balancer["routing.http.xff_client_port.enabled"] == "true"
+	if mode := balancer["routing.http.xff_header_processing.mode"]; mode != "append" {
+		f.Mode = mode
+	}
+	if f.Mode == "preserve" {
+		c.note(ofBalancer, "X-Forwarded-For is preserved from trusted_proxies only; a stranger's is dropped")
+	}
 }
 
 // attributesOf merges the documents of the kind that are about the thing with one of the names,

@@ -17,8 +17,16 @@ type Result struct {
 	Rules []Rule
 	// ResponseTimeout is the load balancer's idle timeout; 0 if it is not known.
 	ResponseTimeout time.Duration
+	Forwarded       Forwarded
 	// Notes say what was not carried over, in the order of what they are about.
 	Notes []Note
+}
+
+// Forwarded is what the load balancer does with X-Forwarded-For, where it is not
+// the usual.
+type Forwarded struct {
+	Mode       string // preserve or remove; "" for append
+	ClientPort bool
 }
 
 // Listener says what was converted; fields that no document told are empty.
