@@ -49,7 +49,7 @@ func (x *exchange) servePool(p *poolTarget) {
 // makes. It reports whether the request is one.
 func (x *exchange) servePoolPage(pools []*poolTarget) bool {
 	at := strings.LastIndex(x.asked, internalBase)
-	if at < 0 {
+	if at < 0 || namesHost(x.asked) {
 		return false
 	}
 	base, call := x.asked[:at], x.asked[at+len(internalBase):]
@@ -131,10 +131,14 @@ func (x *exchange) pageBase() string {
 	return x.poolBase() + x.pool.page
 }
 
+// namesHost reports whether a browser would take what begins the path for a host
+// (RFC 3986 4.2, "network-path reference").
+func namesHost(path string) bool { return strings.HasPrefix(path, "//") }
+
 // poolBase is the shortest beginning of the path below which the rule takes the
-// calls of its pools' pages.
+// calls of its pools' pages; "" if there is none that stays on this host.
 func (x *exchange) poolBase() string {
-	if x.identity.Prefix != "" {
+	if x.identity.Prefix != "" || namesHost(x.asked) {
 		return x.identity.Prefix
 	}
 	facts := route.FromHTTP(x.r, x.origin.client)

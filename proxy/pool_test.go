@@ -210,6 +210,28 @@ func TestPagesOfSeveralPools(t *testing.T) {
 	})
 }
 
+// TestPoolPageStaysOnTheHost: a path can begin as the address of another host does.
+func TestPoolPageStaysOnTheHost(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, echo, func(o *Options) {
+			var err error
+			o.Routes, err = route.NewTable([]route.Rule{{
+				Priority: 1, Conditions: route.Conditions{Path: route.Patterns{Values: []string{"*/jobs/*"}}}, Action: hermes(),
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+		b.backends.delay = time.Second
+		for method, target := range map[string]string{"GET": "//evil.example/jobs/a", "POST": "//evil.example/jobs/.warmgate/wake"} {
+			res, body, _ := b.raw(method, method+" "+target+" HTTP/1.1\r\nHost: warmgate\r\nAccept: text/html\r\nConnection: close\r\n\r\n")
+			if strings.Contains(body, `data-base="//`) || strings.Contains(body, `action="//`) || res.Header.Get("Location") != "" {
+				t.Errorf("%s %s = %d to %q: %.2000s", method, target, res.StatusCode, res.Header.Get("Location"), body)
+			}
+		}
+	})
+}
+
 // TestPoolThatWasEnded: its record is made anew, and so is what this replica thinks
 // of it, though somebody still holds that.
 func TestPoolThatWasEnded(t *testing.T) {
