@@ -196,8 +196,9 @@ func names(n int) []string {
 	return ids
 }
 
-// patience bounds every wait for something that must happen. It is far above what a busy machine needs.
-const patience = 60 * time.Second
+// patience bounds every wait for something that must happen. It is above the longest of the documented times: a task
+// that two replicas have started at once is found superfluous after 30 s, fenced for 11, and drained for 30.
+const patience = 2 * time.Minute
 
 // until polls until ok holds, and returns an error that says what was awaited at the deadline.
 func until(what string, ok func() bool) error {
