@@ -74,7 +74,8 @@ func (x *exchange) redirect(status int, location string) {
 }
 
 func (x *exchange) view(b *session.Backend) warming.View {
-	return warming.View{SessionID: x.live.ID(), Base: x.pageBase(), Backend: b, RequestID: x.line.RequestID}
+	base, ok := x.pageBase()
+	return warming.View{SessionID: x.live.ID(), Base: base, Mute: !ok, Backend: b, RequestID: x.line.RequestID}
 }
 
 func (x *exchange) warmingPage(b *session.Backend) { x.h.pages.Warming(x.w, x.r, x.view(b)) }

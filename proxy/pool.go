@@ -123,12 +123,13 @@ func (x *exchange) servePoolUpgrade() {
 }
 
 // pageBase is where the page's calls go: below what names the session, or below
-// poolBase.
-func (x *exchange) pageBase() string {
+// poolBase; false if nowhere.
+func (x *exchange) pageBase() (base string, ok bool) {
 	if x.pool == nil {
-		return x.identity.Prefix
+		return x.identity.Prefix, true
 	}
-	return x.poolBase() + x.pool.page
+	base, ok = x.poolBase()
+	return base + x.pool.page, ok
 }
 
 // namesHost reports whether a browser would take what begins the path for a host
@@ -136,10 +137,13 @@ func (x *exchange) pageBase() string {
 func namesHost(path string) bool { return strings.HasPrefix(path, "//") }
 
 // poolBase is the shortest beginning of the path below which the rule takes the
-// calls of its pools' pages; "" if there is none that stays on this host.
-func (x *exchange) poolBase() string {
-	if x.identity.Prefix != "" || namesHost(x.asked) {
-		return x.identity.Prefix
+// calls of its pools' pages; false if there is none that stays on this host.
+func (x *exchange) poolBase() (base string, ok bool) {
+	switch {
+	case namesHost(x.asked):
+		return "", false
+	case strings.Contains(x.asked, internalBase): // it is one of the calls
+		return x.identity.Prefix, true
 	}
 	facts := route.FromHTTP(x.r, x.origin.client)
 	facts.Method, facts.Query = http.MethodGet, ""
@@ -149,10 +153,10 @@ func (x *exchange) poolBase() string {
 		}
 		facts.Path = x.asked[:i] + warming.StatusPath
 		if rule, ok := x.routing.table.Match(&facts); ok && rule == x.rule {
-			return x.asked[:i]
+			return x.asked[:i], true
 		}
 	}
-	return ""
+	return "", false
 }
 
 // subject is what the exchange's record stands for, in texts for people.

@@ -232,6 +232,24 @@ func TestPoolPageStaysOnTheHost(t *testing.T) {
 	})
 }
 
+// TestMutePoolPage: where no path leads to the page's calls it reloads by itself, and
+// a failed start is tried again by opening it.
+func TestMutePoolPage(t *testing.T) {
+	for _, failure := range []error{nil, session.ErrStartFailed} {
+		bubble(t, func(t *testing.T) {
+			b := rulesBed(t, echo, rule(1, "/report", hermes()))
+			b.backends.failure = failure
+			if failure == nil {
+				b.backends.delay = time.Minute
+			}
+			page := b.get("/report", navigation)
+			if !strings.Contains(page.body, "data-mute") || failure != nil && strings.Contains(page.body, "<form") {
+				t.Errorf("page = %d: %.6000s", page.StatusCode, page.body)
+			}
+		})
+	}
+}
+
 // TestPoolThatWasEnded: its record is made anew, and so is what this replica thinks
 // of it, though somebody still holds that.
 func TestPoolThatWasEnded(t *testing.T) {

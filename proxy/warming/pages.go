@@ -99,6 +99,8 @@ type View struct {
 	// Base is the session's URL prefix as it stands in URLs, without a slash at
 	// its end: "/session/demo", or "" if the session has a host of its own.
 	Base string
+	// Mute: no URL leads to the page's calls. It makes none and reloads instead.
+	Mute bool
 	// Backend is the snapshot that decided on the page.
 	Backend *session.Backend
 	// RequestID lets the operator find the request's log line; may be empty.

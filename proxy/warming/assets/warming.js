@@ -161,8 +161,9 @@
   // The fragment never reaches the server; the form's redirect inherits it.
   document.addEventListener('submit', e => { e.target.action += location.hash })
 
-  // In a sandboxed frame, which has no origin, neither stream nor call gets through.
-  if (self.origin !== 'null') {
+  // In a sandboxed frame, which has no origin, neither stream nor call gets through; a
+  // mute page has nobody to ask.
+  if (self.origin !== 'null' && !('mute' in main.dataset)) {
     document.addEventListener('visibilitychange', listen)
     listen()
   } else if (page === 'warming' && !resend) {
