@@ -443,6 +443,17 @@ func (c *cluster) run(d time.Duration, ids ...session.ID) {
 	}
 }
 
+// isAtRest reports whether no task is alive and no session is served or ending.
+func (c *cluster) isAtRest(ids []session.ID) bool {
+	for _, id := range ids {
+		rec, err := c.memory.Session(c.t.Context(), id)
+		if err == nil && rec.Status != session.Inactive && rec.Status != session.Expired {
+			return false
+		}
+	}
+	return len(c.fake.Alive()) == 0
+}
+
 // finish heals what is broken, waits until nothing happens any more, and looks
 // whether all is in order.
 func (c *cluster) finish(ids ...session.ID) {
@@ -451,7 +462,10 @@ func (c *cluster) finish(ids ...session.ID) {
 		r.heal()
 		r.setRough(false)
 	}
-	c.run(75*time.Second, ids...)
+	for end := time.Now().Add(75 * time.Second); time.Now().Before(end) && !c.isAtRest(ids); {
+		c.run(5*time.Second, ids...)
+	}
+	c.run(3*time.Second, ids...) // nothing comes after it
 	synctest.Wait()
 	if alive := c.fake.Alive(); len(alive) > 0 {
 		c.blame("%d tasks are left alive, of %+v", len(alive), alive[0])

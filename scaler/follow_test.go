@@ -306,3 +306,25 @@ func TestNothingSlowBeforeTheStart(t *testing.T) {
 		w.stop()
 	})
 }
+
+// A replica that was stopped in the middle of a start finds that it took too long.
+// The session is served by the others, and goes on to be.
+func TestStartThatFailedOnOneReplicaOnly(t *testing.T) {
+	script := drivertest.Script{RunsAfter: 2 * time.Second}
+	inCluster(t, setup{script: script}, func(c *cluster) {
+		a, b := c.replicas[0], c.replicas[1]
+		c.later(0, b, "s1", session.Navigation, time.Second)
+		c.run(time.Second)
+		b.sever()
+		for range 6 {
+			c.request(a, "s1", session.Navigation, 4*time.Second)
+		}
+		b.heal()
+		c.request(b, "s1", session.Navigation, 4*time.Second)
+		c.request(a, "s1", session.Navigation, 4*time.Second)
+		if n := len(c.fake.Started()); n != 1 {
+			t.Errorf("%d tasks were started, want 1", n)
+		}
+		c.finish("s1")
+	})
+}

@@ -65,7 +65,7 @@ func TestRaceTwoStarts(t *testing.T) {
 func TestRaceScaleInAgainstScaleOut(t *testing.T) {
 	race(t, func(t *testing.T, seed uint64) {
 		c := newCluster(t, seed, setup{
-			replicas: 2 + int(seed%2), script: quickStart, rough: seed%4 > 1, skewed: seed%8 > 3,
+			replicas: 2 + int(seed%4)/3, script: quickStart, rough: seed%4 > 1, skewed: seed%8 > 3,
 			pool: scaler.Pool{Name: "edit", Key: "edit", Steps: scaler.Steps{1: 1, 2: 2, 3: 3}, Cooldown: 2 * time.Second},
 		})
 		ids := []session.ID{"s1", "s2", "s3"}
@@ -75,7 +75,7 @@ func TestRaceScaleInAgainstScaleOut(t *testing.T) {
 		}
 		for range 10 {
 			id := ids[c.random.IntN(len(ids))]
-			c.later(c.between(10*time.Second, 50*time.Second), c.any(), id, session.Navigation, c.between(0, 9*time.Second))
+			c.later(c.between(10*time.Second, 45*time.Second), c.any(), id, session.Navigation, c.between(0, 9*time.Second))
 		}
 		if seed%16 == 0 {
 			c.run(c.between(10*time.Second, 40*time.Second), ids...)

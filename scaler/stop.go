@@ -26,7 +26,9 @@ func (s *Scaler) putDown(t *task) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(t.pool.byID, t.id)
+	if t.pool.byID[t.id] == t { // else it was found again; see take
+		delete(t.pool.byID, t.id)
+	}
 	delete(t.pool.tasks, t)
 	delete(t.group.tasks, t)
 	t.group.forget()

@@ -321,6 +321,14 @@ func (s *Scaler) remember(p *pool, d time.Duration) {
 	p.past = h
 }
 
+// mayServeOthers reports whether the task, which never answered here, may serve
+// on another replica: this one may have been stopped in the middle of the start.
+// s.mu is held.
+func (t *task) mayServeOthers() bool {
+	useful := t.view.State == TaskPending || t.view.State == TaskRunning
+	return t.stage == doomed && t.readyAt.IsZero() && useful
+}
+
 // doom marks the task for stopping, for good. s.mu is held.
 func (s *Scaler) doom(t *task) {
 	if t.stage == doomed {

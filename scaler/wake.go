@@ -286,7 +286,7 @@ func (s *Scaler) isGone(p *pool, id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if t := p.byID[id]; t != nil {
-		return t.stage == doomed
+		return t.stage == doomed && !t.mayServeOthers()
 	}
 	v := p.unknown[id]
 	return v != nil && (v.State == TaskStopping || v.State == TaskGone)
@@ -302,6 +302,8 @@ func (s *Scaler) take(e *tracked, rec session.Session) bool {
 		if v := e.pool.unknown[rec.Target.TaskID]; v != nil && v.State == TaskRunning {
 			t = s.found(e.pool, v.Task, true)
 		}
+	} else if t.mayServeOthers() && t.view.State == TaskRunning {
+		t = s.found(e.pool, t.view, true) // its start failed here only
 	}
 	if t == nil || t.stage == doomed {
 		return false
