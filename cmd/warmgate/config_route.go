@@ -28,7 +28,7 @@ type RouteConfig struct {
 	ResponseHeaders ResponseHeadersConfig `yaml:"response_headers,omitempty" doc:"Changes the header of the rule's answers."`
 	Limits          RuleLimitsConfig      `yaml:"limits,omitempty" doc:"Bounds of the rule's requests, in place of the general ones."`
 
-	Compress *bool `yaml:"compress,omitempty" doc:"Codes text from the upstream with gzip where the client takes it; event streams and what is coded already stay as they are. Default: true for session, false for forward."`
+	Compress *bool `yaml:"compress,omitempty" doc:"Codes text from the upstream with gzip where the client takes it; event streams and what is coded already stay as they are. Default: true for session, false for forward; others have none."`
 
 	Session       *SessionAction       `yaml:"session,omitempty" doc:"Action: forward to the task of the session that the request names."`
 	Forward       *ForwardAction       `yaml:"forward,omitempty" doc:"Action: pass on unchanged, to fixed addresses or to a pool. It has one of urls, upstream, pool and weighted."`

@@ -274,6 +274,9 @@ func (c *Config) checkRoutes(m *mistakes) {
 		}
 		rules[i] = rule
 		c.checkTargets(i, rule.Action, m)
+		if r := &c.Routes[i]; r.compresses() && r.Session == nil && r.Forward == nil {
+			m.add(fmt.Sprintf("routes[%d].compress", i), "is for session and forward: only answers of upstreams are coded")
+		}
 	}
 	_, err := route.NewTable(rules)
 	for _, err := range joined(err) {

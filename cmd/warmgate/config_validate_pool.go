@@ -98,7 +98,7 @@ func (p *PoolConfig) checkProcess(path string, m *mistakes) {
 	_, err := process.New(p.processOptions("unused", slog.New(slog.DiscardHandler)))
 	m.addInvalid(path+".process.", err)
 	if p.Process.Dir == "" {
-		m.add(path+".process.dir", "is empty")
+		m.add(path+".process.dir", `is empty; "." is the folder of the configuration file`)
 	}
 	p.checkKeyed(path+".process.dir", p.Process.Dir, m)
 	p.checkKeyed(path+".process.log_file", p.Process.LogFile, m)

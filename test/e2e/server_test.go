@@ -51,7 +51,9 @@ pools:
       dir: "{{.Sites}}/{client}"
       command: ["{{.Node}}", "node_modules/.bin/astro", "dev", "--host", "127.0.0.1", "--port", "{port}"]
       env: { ASTRO_TELEMETRY_DISABLED: "1" }
+  jobs: { driver: process, process: { dir: ".", command: ["{{.Node}}", "jobs.js", "{port}"] } }
 routes:
+  - { priority: 5, path: ["/jobs/*"], forward: { pool: jobs } }
   - { priority: 10, path: ["/session/*"], session: { pool: sites, allow_guessable: true } }
 `))
 
