@@ -2,6 +2,7 @@ package compress
 
 import (
 	"net/http"
+	"strings"
 	"sync"
 )
 
@@ -14,9 +15,13 @@ type Compressor struct {
 // Response codes the answer of an upstream to r if the client takes gzip and the
 // answer gains from it: it edits the answer's header and replaces its body. An
 // answer that would be coded for another client gets Vary: Accept-Encoding
-// (RFC 9110 12.5.5). Event streams, parts (206), confirmations (304), what is coded
-// already, marked no-transform (RFC 9111 5.2.2.6), or short stay as they are.
+// (RFC 9110 12.5.5). Event streams, parts (206), what is coded already, marked
+// no-transform (RFC 9111 5.2.2.6), or short stay as they are.
 func (c *Compressor) Response(r *http.Request, res *http.Response) {
+	if res.StatusCode == http.StatusNotModified {
+		confirm(r, res.Header)
+		return
+	}
 	if !eligible(res) {
 		return
 	}
@@ -30,6 +35,17 @@ func (c *Compressor) Response(r *http.Request, res *http.Response) {
 	}
 	res.Body = c.newBody(res.Body, res.ContentLength < 0)
 	res.ContentLength = -1
+}
+
+// confirm gives a 304 the weak validator of the coded answer that it confirms, if
+// the client asks with that one (RFC 9110 15.4.5).
+func confirm(r *http.Request, h http.Header) {
+	weak := "W/" + h.Get("Etag")
+	for _, asked := range r.Header["If-None-Match"] {
+		if h.Get("Etag") != "" && strings.Contains(asked, weak) {
+			h["Etag"] = []string{weak}
+		}
+	}
 }
 
 // codedHeader makes the header that of the coded answer. Its validator becomes

@@ -146,6 +146,33 @@ func TestHeader(t *testing.T) {
 	}
 }
 
+// TestConfirmation: a 304 has the validator that the client knows.
+func TestConfirmation(t *testing.T) {
+	for _, c := range []struct{ asked, sent, want string }{
+		{`W/"1"`, `"1"`, `W/"1"`},
+		{`"0", W/"1"`, `"1"`, `W/"1"`},
+		{`"1"`, `"1"`, `"1"`},
+		{`W/"1"`, `W/"1"`, `W/"1"`},
+		{`W/"1"`, `"2"`, `"2"`},
+		{`*`, `"1"`, `"1"`},
+	} {
+		r := request("GET", "gzip")
+		r.Header.Set("If-None-Match", c.asked)
+		res := answer(304, 0, strings.NewReader(""), "Etag", c.sent)
+		new(compress.Compressor).Response(r, res)
+		if got := res.Header.Get("Etag"); got != c.want || res.Header.Get("Content-Encoding") != "" {
+			t.Errorf("asked with %s, the site's 304 with %s has %s, want %s", c.asked, c.sent, got, c.want)
+		}
+	}
+	res := answer(304, 0, strings.NewReader(""))
+	r := request("GET", "gzip")
+	r.Header.Set("If-None-Match", `W/"1"`)
+	new(compress.Compressor).Response(r, res)
+	if _, there := res.Header["Etag"]; there {
+		t.Error("a 304 without a validator has one")
+	}
+}
+
 // TestStream: what the upstream has sent can be read while it pauses.
 func TestStream(t *testing.T) {
 	upstream, feed := io.Pipe()

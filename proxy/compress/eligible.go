@@ -14,8 +14,7 @@ const minLength = 1024
 func eligible(res *http.Response) bool {
 	h := res.Header
 	switch {
-	case res.StatusCode < 200, res.StatusCode == http.StatusNoContent, res.StatusCode == http.StatusPartialContent,
-		res.StatusCode == http.StatusNotModified:
+	case res.StatusCode < 200, res.StatusCode == http.StatusNoContent, res.StatusCode == http.StatusPartialContent:
 		return false
 	case res.ContentLength >= 0 && res.ContentLength < minLength:
 		return false
