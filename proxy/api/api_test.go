@@ -326,6 +326,36 @@ func TestStatusOfAStart(t *testing.T) {
 	}
 }
 
+// TestStartOf: what this replica saw of a start is told; of one that another made
+// it knows only that it was asked for.
+func TestStartOf(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.activate("s1")
+	s, err := f.store.Session(t.Context(), "s1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := f.registry.Acquire(&s)
+	defer l.Release()
+	began := time.Now().Add(-3 * time.Second)
+	asked, ready := session.Step{Phase: session.PhaseAsked, At: began}, session.Step{Phase: session.PhaseReady, At: began.Add(time.Second)}
+	for _, test := range []struct {
+		steps []session.Step
+		told  bool
+	}{
+		{[]session.Step{asked, ready}, true},
+		{[]session.Step{asked}, false},
+		{nil, false},
+	} {
+		l.SetBackend(session.Backend{Phase: session.PhaseReady, Generation: 2, Began: began, Steps: test.steps})
+		_, answer := f.call(http.MethodGet, "/api/sessions/s1/status", "")
+		if told := answer["start"] != nil; told != test.told {
+			t.Errorf("steps %v: start = %v, want it told: %t", test.steps, answer["start"], test.told)
+		}
+	}
+}
+
 func TestKeepalive(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -111,6 +111,9 @@ func startOf(b *session.Backend, now time.Time) *start {
 	if b.Began.IsZero() {
 		return nil
 	}
+	if n := len(b.Steps); b.Phase == session.PhaseReady && (n == 0 || b.Steps[n-1].Phase != session.PhaseReady) {
+		return nil // another replica made the start
+	}
 	st := &start{
 		Generation: b.Generation, BeganAt: b.Began.UTC(), Deadline: b.Deadline.UTC(), RetryAt: b.RetryAt.UTC(),
 		Elapsed: elapsed(b, now).Seconds(), Phases: b.Steps,
