@@ -82,3 +82,52 @@ func TestReplicaFindsThatTheTaskIsGone(t *testing.T) {
 		b.expect(second, session.PhaseReady, session.Active, 2, 1)
 	})
 }
+
+// TestReplicaTakesATaskBackThatAnotherServesFrom: both replicas have given a start
+// up that could not be recorded; then one of them does so after all.
+func TestReplicaTakesATaskBackThatAnotherServesFrom(t *testing.T) {
+	inReplicas(t, func(t *testing.T, a, b *world) {
+		first := a.create("s1")
+		second := b.live("s1")
+		a.wake(first)
+		b.wake(second)
+		a.store.down.Store(true)
+		time.Sleep(90 * time.Second)
+		a.store.down.Store(false)
+		for _, l := range []*session.Live{first, second} {
+			if got := phase(l); got != session.PhaseFailed {
+				t.Fatalf("after an outage of the store it is %s, want failed", got)
+			}
+		}
+		a.warm(first)
+		b.warm(second)
+		a.expect(first, session.PhaseReady, session.Active, 1, 1)
+		b.expect(second, session.PhaseReady, session.Active, 1, 1)
+		time.Sleep(2 * time.Minute)
+		a.expect(first, session.PhaseReady, session.Active, 1, 1)
+		if n := b.tasks(t); n != 1 {
+			t.Errorf("%d tasks count for the second replica, want 1", n)
+		}
+		time.Sleep(10 * time.Minute)
+		a.expect(first, session.PhaseAsleep, session.Inactive, 1, 0)
+		b.expect(second, session.PhaseAsleep, session.Inactive, 1, 0)
+	})
+}
+
+// tasks returns how many tasks the scaler knows, in whatever state.
+func (w *world) tasks(t *testing.T) int {
+	t.Helper()
+	families, err := w.metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0.0
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "warmgate_tasks" {
+				n += m.GetGauge().GetValue()
+			}
+		}
+	}
+	return int(n)
+}
