@@ -29,6 +29,11 @@ func (d *ServiceDriver) ask(ctx context.Context, thorough bool) error {
 	if fixed, is := d.opts.fixed(); is && !slices.Contains(services, fixed) {
 		services = append(services, fixed)
 	}
+	for _, s := range d.leaving { // its service may be off the roster already
+		if !slices.Contains(services, s.Service) {
+			services = append(services, s.Service)
+		}
+	}
 	waiting := d.roster.find(func(s *slot) bool { return s.Task == "" }) != nil || len(d.leaving) > 0
 	d.mu.Unlock()
 	if len(services) == 0 {
@@ -54,7 +59,9 @@ func (d *ServiceDriver) ask(ctx context.Context, thorough bool) error {
 
 // look asks for the services themselves.
 func (d *ServiceDriver) look(ctx context.Context, services []string) error {
-	d.checkPolicies(ctx, services)
+	for _, name := range services {
+		_ = d.checkPolicies(ctx, name) // no count is set before it is known
+	}
 	began := time.Now()
 	described, err := d.client.describeServices(ctx, d.opts.Cluster, services)
 	if err != nil {

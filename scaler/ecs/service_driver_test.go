@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -331,4 +332,47 @@ func TestServicePolicies(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestServicePoliciesAreLookedForFirst: the desired count of a service that is
+// met with its first start is not set before its policies are known; ECS being
+// out of reach then is waited for.
+func TestServicePoliciesAreLookedForFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := fakeECS(t, ecstest.Options{})
+		f.AddService(ecstest.Service{Name: "edit-client"})
+		f.AddPolicy("edit-client", ecstest.Policy{Name: "cpu"})
+		o := serviceOptions(direct(f), &memory{})
+		o.Key, o.Service = "{client}", "edit-{client}"
+		d := openService(t, o)
+		f.Throttle("DescribeScalingPolicies", -1)
+		if _, err := d.Start(t.Context(), drivertest.Spec("a")); !errors.Is(err, session.ErrUnavailable) {
+			t.Errorf("Start = %v while the policies cannot be looked for, want session.ErrUnavailable", err)
+		}
+		f.Throttle("DescribeScalingPolicies", 0)
+		start(t, d, "a")
+		time.Sleep(time.Minute)
+		if n := f.Count("UpdateService"); n != 0 || f.Desired("edit-client") != 0 {
+			t.Errorf("%d calls of UpdateService; desired are %d, want none", n, f.Desired("edit-client"))
+		}
+	})
+}
+
+// TestServiceOfAClientStopsSlowly: a stop is confirmed when the task has ended,
+// also if its service counts no task any more long before.
+func TestServiceOfAClientStopsSlowly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := fakeECS(t, ecstest.Options{Plan: func(ecstest.Launch) ecstest.Script { return ecstest.Script{StopDelay: 30 * time.Second} }})
+		f.AddService(ecstest.Service{Name: "edit-client"})
+		o := serviceOptions(direct(f), &memory{})
+		o.Key, o.Service = "{client}", "edit-{client}"
+		d := openService(t, o)
+		id := start(t, d, "a")
+		await(t, d, id, scaler.TaskRunning)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+		defer cancel()
+		if err := d.Stop(ctx, id); err != nil {
+			t.Errorf("Stop = %v", err)
+		}
+	})
 }

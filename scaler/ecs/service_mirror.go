@@ -11,6 +11,9 @@ import (
 // last one wins: so the roster is read again afterwards.
 func (d *ServiceDriver) mirror(ctx context.Context, service string) error {
 	const tries = 3
+	if err := d.checkPolicies(ctx, service); err != nil {
+		return err
+	}
 	d.mirroring.Lock()
 	defer d.mirroring.Unlock()
 	for range tries {
@@ -64,29 +67,28 @@ func (d *ServiceDriver) correct(ctx context.Context) error {
 }
 
 // checkPolicies finds out, once for each service, whether somebody else owns its
-// desired count.
-func (d *ServiceDriver) checkPolicies(ctx context.Context, services []string) {
-	for _, name := range services {
-		d.mu.Lock()
-		checked := d.service(name).checked || d.opts.TakeOver
-		d.mu.Unlock()
-		if checked {
-			continue
-		}
-		policies, err := d.client.livePolicies(ctx, d.opts.Cluster, name)
-		if err != nil {
-			d.log.WarnContext(ctx, "cannot look for scaling policies", "service", name, "error", err)
-			if isUnavailable(err) {
-				continue // asked again with the next look
-			}
-		}
-		d.mu.Lock()
-		s := d.service(name)
-		s.checked, s.observed = true, len(policies) > 0
-		d.mu.Unlock()
-		if len(policies) > 0 {
-			d.log.WarnContext(ctx, "a scaling policy owns the desired count; the service is only observed, unless take_over is set",
-				"service", name, "policies", fmt.Sprint(policies))
+// desired count. Its error says that this cannot be told now.
+func (d *ServiceDriver) checkPolicies(ctx context.Context, service string) error {
+	d.mu.Lock()
+	checked := d.service(service).checked || d.opts.TakeOver
+	d.mu.Unlock()
+	if checked {
+		return nil
+	}
+	policies, err := d.client.livePolicies(ctx, d.opts.Cluster, service)
+	if err != nil {
+		d.log.WarnContext(ctx, "cannot look for scaling policies", "service", service, "error", err)
+		if isUnavailable(err) {
+			return err
 		}
 	}
+	d.mu.Lock()
+	s := d.service(service)
+	s.checked, s.observed = true, len(policies) > 0
+	d.mu.Unlock()
+	if len(policies) > 0 {
+		d.log.WarnContext(ctx, "a scaling policy owns the desired count; the service is only observed, unless take_over is set",
+			"service", service, "policies", fmt.Sprint(policies))
+	}
+	return nil
 }
