@@ -382,3 +382,21 @@ func TestFormLeadsBack(t *testing.T) {
 		t.Errorf("ReturnTo = %q, want %q", got, target)
 	}
 }
+
+// Who waits in line for a start is told so, and when its turn comes.
+func TestWaitingInLine(t *testing.T) {
+	for left, want := range map[time.Duration]string{
+		20 * time.Second: "In line for a start, its turn comes in about 20 s",
+		-time.Second:     "Asking for a start",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			now := time.Now()
+			p, w := newPages(t, warming.Options{}), httptest.NewRecorder()
+			b := &session.Backend{Phase: session.PhaseAsked, Began: now, LaunchAt: now.Add(left), Steps: []session.Step{{Phase: session.PhaseAsked, At: now}}}
+			p.Warming(w, httptest.NewRequest(http.MethodGet, "/", http.NoBody), warming.View{SessionID: "demo", Backend: b})
+			if !strings.Contains(w.Body.String(), "<span>"+want+"</span>") {
+				t.Errorf("with %s to its turn the page does not say %q", left, want)
+			}
+		})
+	}
+}

@@ -3,6 +3,7 @@ package warming
 import (
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/webordinary/warmgate/session"
 )
@@ -47,6 +48,9 @@ func newRow(s state) []row {
 	for i, l := range labels {
 		n := reached(s, l.phase)
 		rows[i] = row{Phase: l.phase, Label: l.label, State: stepNext}
+		if l.phase == session.PhaseAsked && s.TurnIn > 0 {
+			rows[i].Label = "In line for a start, its turn comes in about " + about(time.Duration(s.TurnIn)*time.Millisecond)
+		}
 		switch {
 		case i < current && n < 0:
 			rows[i].State = stepSkipped

@@ -15,6 +15,8 @@ type state struct {
 	// Median and P90 are the estimate; 0 if there is none.
 	Median int64 `json:"median,omitempty"`
 	P90    int64 `json:"p90,omitempty"`
+	// TurnIn is when a start that waits in line is asked for; 0 if it does not wait.
+	TurnIn int64 `json:"turnIn,omitempty"`
 	// RetryIn is when a failed start may be tried again; 0 for now.
 	RetryIn int64 `json:"retryIn,omitempty"`
 	// Log is the tail, oldest first; never null.
@@ -35,6 +37,9 @@ func newState(b *session.Backend, now time.Time) state {
 	}
 	if b.Estimate.Samples > 0 {
 		s.Median, s.P90 = b.Estimate.Median.Milliseconds(), b.Estimate.P90.Milliseconds()
+	}
+	if b.Phase == session.PhaseAsked {
+		s.TurnIn = max(b.LaunchAt.Sub(now).Milliseconds(), 0)
 	}
 	if !b.RetryAt.IsZero() {
 		s.RetryIn = max(b.RetryAt.Sub(now).Milliseconds(), 0)

@@ -11,6 +11,7 @@
 
   let began = loaded - main.dataset.elapsed
   let p90 = +main.dataset.p90
+  let turnAt = loaded + +main.dataset.turn
   let retryAt = loaded + +main.dataset.retry
   let reached = [] // [{phase, at}]
   let over = false // nothing more to wait for
@@ -42,6 +43,7 @@
   const show = s => {
     began = performance.now() - s.elapsed
     p90 = s.p90 || 0
+    turnAt = performance.now() + (s.turnIn || 0)
     retryAt = performance.now() + (s.retryIn || 0)
     lines(s.log)
     if (page === 'failed') return
@@ -54,9 +56,16 @@
       else li.removeAttribute('aria-current')
       li.querySelector('b').textContent = li.className === 'skipped' ? 'not needed' : ''
     })
+    line()
     const words = steps[current].querySelector('span').textContent
     if ($('now').textContent !== words) $('now').textContent = words
     tick()
+  }
+
+  // Whoever waits in line sees how long.
+  const line = () => {
+    const left = Math.ceil((turnAt - performance.now()) / 1000)
+    steps[0].querySelector('span').textContent = left > 0 ? `In line for a start, its turn comes in about ${left} s` : 'Asking for a start'
   }
 
   const tick = () => {
@@ -67,6 +76,7 @@
     }
     if (page !== 'warming' || over) return
     const elapsed = performance.now() - began
+    line()
     $('elapsed').textContent = Math.floor(elapsed / 1000)
     const bar = document.querySelector('progress')
     if (p90 && elapsed < p90) { bar.max = p90; bar.value = elapsed } else bar.removeAttribute('value')
