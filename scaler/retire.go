@@ -38,8 +38,7 @@ func (s *Scaler) retire(t *task) {
 // those that had it may take nobody may have it still, nor have lifted the
 // cordon. spare is asked, with s.mu held, whether it is still to be stopped.
 func (s *Scaler) fence(t *task, by string, spare func() bool) claim {
-	ctx, cancel := context.WithCancel(s.background)
-	defer cancel()
+	ctx := s.background
 	doomed, err := s.putCordon(ctx, t, by)
 	switch {
 	case err != nil:
