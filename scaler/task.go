@@ -321,13 +321,12 @@ func (s *Scaler) remember(p *pool, d time.Duration) {
 	p.past = h
 }
 
-// mayServeOthers reports whether the task, which was given up here, may serve on
-// another replica. It never answered here, as this one may have been stopped in the
-// middle of the start; or it did, and that could not be recorded. s.mu is held.
+// mayServeOthers reports whether the task, which never answered here, may serve
+// on another replica: this one may have been stopped in the middle of the start.
+// s.mu is held.
 func (t *task) mayServeOthers() bool {
 	useful := t.view.State == TaskPending || t.view.State == TaskRunning
-	unrecorded := t.pool.dedicated && t.err == nil // a shared one is doomed by the records
-	return t.stage == doomed && useful && (t.readyAt.IsZero() || unrecorded)
+	return t.stage == doomed && t.readyAt.IsZero() && useful
 }
 
 // doom marks the task for stopping, for good. s.mu is held.
