@@ -65,6 +65,9 @@ func (s *Scaler) serve(ctx context.Context, e *tracked, t *task, generation int6
 	case err == nil || errors.Is(err, session.ErrConflict):
 		s.open(ctx, e, t, generation, answers)
 	default:
+		s.mu.Lock()
+		t.unrecorded = !s.opts.Alone && t.pool.dedicated
+		s.mu.Unlock()
 		s.fail(ctx, e, generation, fmt.Errorf("%w: it cannot be recorded: %w", session.ErrStartFailed, err))
 	}
 }

@@ -53,7 +53,7 @@ const (
 // that is long out of date.
 func (s *Scaler) claimOn(t *task) claim {
 	s.mu.Lock()
-	gone, answered, mistaken := t.view.State == TaskGone, !t.readyAt.IsZero(), t.mayServeOthers()
+	gone, answered, unrecorded := t.view.State == TaskGone, !t.readyAt.IsZero(), t.unrecorded
 	s.mu.Unlock()
 	if gone || s.opts.Alone {
 		return none
@@ -77,7 +77,7 @@ func (s *Scaler) claimOn(t *task) claim {
 		return pending
 	case rec.Status != session.Active || rec.Target.TaskID != t.id:
 		return none
-	case answered && !mistaken: // it is lost
+	case answered && !unrecorded: // it is lost
 		return pending
 	}
 	return elsewhere

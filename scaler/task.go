@@ -52,6 +52,9 @@ type task struct {
 	// requests are still under way.
 	users   map[*tracked]struct{}
 	leaving sync.WaitGroup
+	// unrecorded: it answers, but could not be assigned to its session in time. The
+	// record may name it all the same, by another replica.
+	unrecorded bool
 	// suspected: somebody looks whether it still serves.
 	suspected bool
 	// cordon tells for which attempt to stop it it is cordoned.

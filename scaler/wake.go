@@ -260,6 +260,9 @@ func (s *Scaler) adopt(ctx context.Context, e *tracked, rec session.Session) (fo
 	if held, err := s.confirm(ctx, e.pool, rec.Target.TaskID); err != nil || !held {
 		return false, err
 	}
+	if err := s.takeBack(ctx, e, rec.Target.TaskID); err != nil {
+		return false, err
+	}
 	for {
 		if s.take(e, rec) {
 			return true, nil
@@ -279,6 +282,32 @@ func (s *Scaler) adopt(ctx context.Context, e *tracked, rec session.Session) (fo
 			return false, ctx.Err()
 		}
 	}
+}
+
+// takeBack finds the task anew that was given up here, if the record as it is now
+// names it all the same: another replica has recorded what could not be recorded
+// here, and serves from it.
+func (s *Scaler) takeBack(ctx context.Context, e *tracked, id string) error {
+	s.mu.Lock()
+	t := e.pool.byID[id]
+	given := t != nil && t.unrecorded
+	s.mu.Unlock()
+	if !given {
+		return nil
+	}
+	rec, err := s.fresh(ctx, e)
+	switch {
+	case err != nil:
+		return err
+	case rec.Status != session.Active || rec.Target.TaskID != id:
+		return errAgain
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.pool.byID[id] == t && t.view.State == TaskRunning {
+		s.found(e.pool, t.view, true)
+	}
+	return nil
 }
 
 // isGone reports whether the task is known to be gone, or on its way.
