@@ -492,11 +492,16 @@ func (c *cluster) finish(ids ...session.ID) {
 	}
 }
 
-// race runs f in a thousand bubbles, each with a seed of its own.
+// race runs f in a thousand bubbles, each with a seed of its own; in a hundred with
+// the race detector.
 func race(t *testing.T, f func(t *testing.T, seed uint64)) {
 	t.Helper()
 	t.Parallel()
-	const ranges, seeds = 4, 250
+	const ranges = 4
+	seeds := 250
+	if detector {
+		seeds = 25
+	}
 	for r := range ranges {
 		t.Run(fmt.Sprintf("%d-%d", r*seeds, (r+1)*seeds-1), func(t *testing.T) {
 			t.Parallel()
