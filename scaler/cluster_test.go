@@ -287,8 +287,10 @@ func (c *cluster) refuse(id session.ID, err error) {
 	}
 }
 
+// enter notes a request. A replica that was cut off has followed the others once
+// two calls in a row may have got lost.
 func (c *cluster) enter(r *replica, task string) *underway {
-	u := &underway{replica: r, task: task, exempt: r.isCut() || time.Since(r.healedAt()) < 3*time.Second}
+	u := &underway{replica: r, task: task, exempt: r.isCut() || time.Since(r.healedAt()) < 5*time.Second}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.stopped[task] && !u.exempt {
